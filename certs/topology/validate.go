@@ -1,0 +1,354 @@
+package topology
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// FieldError says which field of a profile is wrong. Path is in YAML's terms
+// ("slots[3].authority"), so that the reader of the file can add the line.
+type FieldError struct {
+	Path    string
+	Message string
+}
+
+func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
+
+var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+
+// Algorithms are the key algorithms that a profile or a plan may name, the
+// default first.
+func Algorithms() []string {
+	return []string{"ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519"}
+}
+
+// Validate checks that the profile hangs together: each name that is used is
+// defined, once, and each expression can be read. It returns every error, each
+// a *FieldError.
+func (p *Profile) Validate() []error {
+	v := &validator{p: p}
+	v.head()
+	v.facts()
+	v.parts()
+	v.slots()
+	v.edges()
+	v.rest()
+	return v.errs
+}
+
+type validator struct {
+	p    *Profile
+	errs []error
+}
+
+func (v *validator) bad(path, format string, args ...any) {
+	v.errs = append(v.errs, &FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (v *validator) head() {
+	p := v.p
+	if p.APIVersion != "certwright/v1" {
+		v.bad("apiVersion", "must be certwright/v1, not %q", p.APIVersion)
+	}
+	if p.Kind != "Profile" {
+		v.bad("kind", "must be Profile, not %q", p.Kind)
+	}
+	if !idPattern.MatchString(p.Name) {
+		v.bad("name", "must be lower-case letters, digits, dots and dashes, not %q", p.Name)
+	}
+	if p.Hierarchy != Intermediates && p.Hierarchy != Roots {
+		v.bad("hierarchy", "must be intermediates or roots, not %q", p.Hierarchy)
+	}
+	v.expr("root.cn", p.Root.CN)
+	for i, o := range p.Root.O {
+		v.expr(fmt.Sprintf("root.o[%d]", i), o)
+	}
+	v.algorithms("algorithms", p.Algorithms)
+}
+
+func (v *validator) algorithms(path string, list []string) {
+	for i, a := range list {
+		if !slices.Contains(Algorithms(), a) {
+			v.bad(fmt.Sprintf("%s[%d]", path, i), "unknown algorithm %q: use %s", a, strings.Join(Algorithms(), ", "))
+		}
+	}
+}
+
+func (v *validator) facts() {
+	types := []FactType{TypeLabel, TypeDomain, TypeHost, TypeHosts, TypeCIDRs, TypeAddresses, TypeText}
+	seen := map[string]bool{}
+	for i, f := range v.p.Facts {
+		path := fmt.Sprintf("facts[%d]", i)
+		switch {
+		case !idPattern.MatchString(f.Name):
+			v.bad(path+".name", "must be lower-case letters, digits, dots and dashes, not %q", f.Name)
+		case seen[f.Name]:
+			v.bad(path+".name", "fact %q is defined twice", f.Name)
+		}
+		if !slices.Contains(types, f.Type) {
+			v.bad(path+".type", "unknown type %q: use label, domain, host, hosts, cidrs, addresses or text", f.Type)
+		}
+		// A default may use only facts defined above it, so that defaults cannot turn in a circle.
+		for _, used := range v.expr(path+".default", f.Default) {
+			if !seen[used] {
+				v.bad(path+".default", "uses fact %q, which is not defined above it", used)
+			}
+		}
+		seen[f.Name] = true
+	}
+}
+
+// expr checks one expression and returns the facts that it uses.
+func (v *validator) expr(path, s string) []string {
+	t, err := parseTemplate(s)
+	if err != nil {
+		v.bad(path, "%v", err)
+		return nil
+	}
+	var used []string
+	for _, part := range t {
+		if part.fact == "" {
+			continue
+		}
+		used = append(used, part.fact)
+		if v.fact(part.fact) == nil {
+			v.bad(path, "unknown fact %q", part.fact)
+		} else if part.function == "cidrhost" && v.fact(part.fact).Type != TypeCIDRs {
+			v.bad(path, "cidrhost takes a fact of type cidrs, and %q is of type %s", part.fact, v.fact(part.fact).Type)
+		}
+	}
+	return used
+}
+
+func (v *validator) fact(name string) *Fact {
+	for i := range v.p.Facts {
+		if v.p.Facts[i].Name == name {
+			return &v.p.Facts[i]
+		}
+	}
+	return nil
+}
+
+func (v *validator) parts() {
+	seenA := map[AuthorityID]bool{}
+	for i, a := range v.p.Authorities {
+		path := fmt.Sprintf("authorities[%d]", i)
+		if !idPattern.MatchString(string(a.ID)) {
+			v.bad(path+".id", "must be lower-case letters, digits, dots and dashes, not %q", a.ID)
+		} else if seenA[a.ID] {
+			v.bad(path+".id", "authority %q is defined twice", a.ID)
+		}
+		seenA[a.ID] = true
+		if s := v.slot(a.Slot); s == nil {
+			v.bad(path+".slot", "unknown slot %q", a.Slot)
+		} else if s.Kind != CA {
+			v.bad(path+".slot", "slot %q has kind %q, and an authority needs kind ca", a.Slot, s.Kind)
+		}
+	}
+	if len(v.p.Authorities) == 0 {
+		v.bad("authorities", "a profile needs at least one authority")
+	}
+	seenC := map[ComponentID]bool{}
+	for i, c := range v.p.Components {
+		path := fmt.Sprintf("components[%d]", i)
+		if !idPattern.MatchString(string(c.ID)) {
+			v.bad(path+".id", "must be lower-case letters, digits, dots and dashes, not %q", c.ID)
+		} else if seenC[c.ID] {
+			v.bad(path+".id", "component %q is defined twice", c.ID)
+		}
+		seenC[c.ID] = true
+		if !seenA[c.Authority] {
+			v.bad(path+".authority", "unknown authority %q", c.Authority)
+		}
+	}
+	if len(v.p.Components) == 0 {
+		v.bad("components", "a profile needs at least one component")
+	}
+}
+
+func (v *validator) slot(id SlotID) *SlotSpec {
+	for i := range v.p.Slots {
+		if v.p.Slots[i].ID == id {
+			return &v.p.Slots[i]
+		}
+	}
+	return nil
+}
+
+func (v *validator) hasAuthority(id AuthorityID) bool {
+	return slices.ContainsFunc(v.p.Authorities, func(a AuthoritySpec) bool { return a.ID == id })
+}
+
+func (v *validator) component(id ComponentID) *ComponentSpec {
+	for i := range v.p.Components {
+		if v.p.Components[i].ID == id {
+			return &v.p.Components[i]
+		}
+	}
+	return nil
+}
+
+func (v *validator) slots() {
+	seen := map[SlotID]bool{}
+	files := map[string]SlotID{}
+	for i, s := range v.p.Slots {
+		path := fmt.Sprintf("slots[%d]", i)
+		comp, name, ok := strings.Cut(string(s.ID), "/")
+		if !ok || !idPattern.MatchString(comp) || !idPattern.MatchString(name) {
+			v.bad(path+".id", "must be component/name in lower case, not %q", s.ID)
+		} else if seen[s.ID] {
+			v.bad(path+".id", "slot %q is defined twice", s.ID)
+		}
+		seen[s.ID] = true
+		c := v.component(s.ID.Component())
+		if c == nil {
+			v.bad(path+".id", "unknown component %q", s.ID.Component())
+		}
+		switch s.Kind {
+		case Leaf:
+			if len(s.Usages) == 0 {
+				v.bad(path+".usages", "a leaf needs server auth, client auth or both")
+			}
+			if c != nil && s.Authority != "" && s.Authority != c.Authority {
+				v.bad(path+".authority", "is %q, and component %q belongs to authority %q", s.Authority, c.ID, c.Authority)
+			}
+		case CA:
+			if !slices.ContainsFunc(v.p.Authorities, func(a AuthoritySpec) bool { return a.Slot == s.ID }) {
+				v.bad(path+".kind", "is ca, and no authority names slot %q", s.ID)
+			}
+		case KeyPair:
+		default:
+			v.bad(path+".kind", "must be leaf, ca or keypair, not %q", s.Kind)
+		}
+		v.expr(path+".subject.cn", s.Subject.CN)
+		for j, o := range s.Subject.O {
+			v.expr(fmt.Sprintf("%s.subject.o[%d]", path, j), o)
+		}
+		v.names(path+".names", s.Names)
+		v.usages(path+".usages", s.Usages)
+		v.usages(path+".requires.usages", s.Requires.Usages)
+		v.usages(path+".requires.advised", s.Requires.Advised)
+		v.expr(path+".requires.cn", s.Requires.CN)
+		v.algorithms(path+".algorithms", s.Algorithms)
+		for _, f := range []struct{ field, name string }{
+			{"cert", s.Files.Cert}, {"key", s.Files.Key}, {"public", s.Files.Public}, {"bundle", s.Files.Bundle},
+		} {
+			v.file(path+".files."+f.field, f.name, s.ID, files)
+		}
+		for j, u := range s.Consumers {
+			if !slices.Contains([]As{AsFlag, AsEnv, AsConfig, AsSecret}, u.As) {
+				v.bad(fmt.Sprintf("%s.consumers[%d].as", path, j), "must be flag, env, config or secret, not %q", u.As)
+			}
+			v.field(fmt.Sprintf("%s.consumers[%d].field", path, j), u.Field)
+		}
+		for j, o := range s.Outputs {
+			v.field(fmt.Sprintf("%s.outputs[%d].field", path, j), o.Field)
+			if s.Kind == CA && o.Field == FieldKey {
+				v.bad(fmt.Sprintf("%s.outputs[%d].field", path, j), "a CA's key is never an output: Terraform's state is plain text")
+			}
+		}
+	}
+}
+
+var filePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}(/[a-z0-9][a-z0-9._-]{0,62})*$`)
+
+func (v *validator) file(path, name string, id SlotID, files map[string]SlotID) {
+	if name == "" {
+		return
+	}
+	if !filePattern.MatchString(name) {
+		v.bad(path, "must be a relative path of lower-case letters, digits, dots and dashes, not %q", name)
+	}
+	if other, taken := files[name]; taken {
+		v.bad(path, "%s and %s would both be written to %q", other, id, name)
+	}
+	files[name] = id
+}
+
+func (v *validator) field(path string, f Field) {
+	if f != "" && !slices.Contains([]Field{FieldCert, FieldKey, FieldPublic, FieldBundle}, f) {
+		v.bad(path, "must be cert, key, public or bundle, not %q", f)
+	}
+}
+
+func (v *validator) usages(path string, list []Usage) {
+	for i, u := range list {
+		if u != ServerAuth && u != ClientAuth {
+			v.bad(fmt.Sprintf("%s[%d]", path, i), "must be server auth or client auth, not %q", u)
+		}
+	}
+}
+
+func (v *validator) names(path string, list []NameSpec) {
+	for i, n := range list {
+		at, set := fmt.Sprintf("%s[%d]", path, i), 0
+		for _, f := range []struct{ field, value string }{{"host", n.Host}, {"dns", n.DNS}, {"ip", n.IP}, {"uri", n.URI}} {
+			if f.value != "" {
+				set++
+				v.expr(at+"."+f.field, f.value)
+			}
+		}
+		if set != 1 {
+			v.bad(at, "needs exactly one of host, dns, ip and uri")
+		}
+	}
+}
+
+func (v *validator) edges() {
+	seen := map[string]bool{}
+	for i, e := range v.p.Edges {
+		path := fmt.Sprintf("edges[%d]", i)
+		if !idPattern.MatchString(e.ID) {
+			v.bad(path+".id", "must be lower-case letters, digits, dots and dashes, not %q", e.ID)
+		} else if seen[e.ID] {
+			v.bad(path+".id", "edge %q is defined twice", e.ID)
+		}
+		seen[e.ID] = true
+		if e.Client.Slot != "" && v.slot(e.Client.Slot) == nil {
+			v.bad(path+".client.slot", "unknown slot %q", e.Client.Slot)
+		}
+		if v.slot(e.Server.Slot) == nil {
+			v.bad(path+".server.slot", "unknown slot %q", e.Server.Slot)
+		}
+		if e.ServerCA != "" && !v.hasAuthority(e.ServerCA) {
+			v.bad(path+".serverCA", "unknown authority %q", e.ServerCA)
+		}
+		if e.ClientCA != "" && !v.hasAuthority(e.ClientCA) {
+			v.bad(path+".clientCA", "unknown authority %q", e.ClientCA)
+		}
+		if e.ClientCA != "" && e.Client.Slot == "" {
+			v.bad(path+".client.slot", "is needed: the server asks for a client certificate")
+		}
+		if !slices.Contains([]Identity{IdentityNone, IdentityKubernetes, IdentityPeer}, e.Identity) {
+			v.bad(path+".identity", "must be kubernetes, etcd-peer or left out, not %q", e.Identity)
+		}
+		v.names(path+".dials", e.Dials)
+	}
+}
+
+func (v *validator) rest() {
+	for i, k := range v.p.Kubeconfigs {
+		path := fmt.Sprintf("kubeconfigs[%d]", i)
+		if s := v.slot(k.Slot); s == nil {
+			v.bad(path+".slot", "unknown slot %q", k.Slot)
+		} else if !slices.Contains(s.Usages, ClientAuth) {
+			v.bad(path+".slot", "slot %q has no client auth", k.Slot)
+		}
+		if !v.hasAuthority(k.CA) {
+			v.bad(path+".ca", "unknown authority %q", k.CA)
+		}
+		if !filePattern.MatchString(k.File) {
+			v.bad(path+".file", "must be a relative path of lower-case letters, digits, dots and dashes, not %q", k.File)
+		}
+		v.expr(path+".server", k.Server)
+		v.expr(path+".cluster", k.Cluster)
+	}
+	for i, s := range v.p.NextSteps {
+		v.expr(fmt.Sprintf("nextSteps[%d].text", i), s.Text)
+		for j, r := range s.Run {
+			v.expr(fmt.Sprintf("nextSteps[%d].run[%d]", i, j), r)
+		}
+	}
+}
