@@ -356,6 +356,9 @@ type Choice struct {
 	// CAKey says, in mode bring-certs, that the CA's key is handed over with
 	// the certificates: then more can be issued from it.
 	CAKey bool
+	// Intermediate says, in mode bring-ca, that an intermediate of our own is
+	// made under the CA that was brought, and signs instead of it.
+	Intermediate bool
 }
 
 // Unavailable says why a component cannot be in a mode.
@@ -393,6 +396,16 @@ func (t *Topology) Available(id ComponentID, m Mode, choices map[ComponentID]Cho
 		return &Unavailable{
 			id, m, fmt.Sprintf("its certificates are signed by %s's CA, and %s is set to bring certs without the CA's key", owner, owner),
 			fmt.Sprintf("give the key of %s, or set %s to bring certs", a.Slot, id),
+		}
+	case m == BringCerts && (choices[owner].Mode == Generate || choices[owner].Mode == ""):
+		return &Unavailable{
+			id, m, fmt.Sprintf("its certificates must chain to %s's CA, and %s is set to generate, so that CA does not exist before the set is made", owner, owner),
+			fmt.Sprintf("set %s to bring CA or bring certs, or %s to generate", owner, id),
+		}
+	case m == BringCerts && choices[owner].Mode == BringCA && choices[owner].Intermediate:
+		return &Unavailable{
+			id, m, fmt.Sprintf("its certificates must chain to %s's CA, and %s gets a new intermediate, which does not exist before the set is made", owner, owner),
+			fmt.Sprintf("let %s's CA sign directly, or set %s to generate", owner, id),
 		}
 	}
 	return nil

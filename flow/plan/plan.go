@@ -1,0 +1,104 @@
+// Package plan is the answers of one installation as one YAML file. It holds
+// paths, never key bytes and never a passphrase. Start with Default for a new
+// plan and with Parse for a file.
+//
+// It opens no files: callers pass bytes, and resolve paths.
+package plan
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"certwright/certs/issue"
+	"certwright/certs/topology"
+)
+
+// APIVersion is the version of the schema.
+const APIVersion = "certwright/v1"
+
+// Plan is every answer.
+type Plan struct {
+	APIVersion string                             `yaml:"apiVersion"`
+	Profile    string                             `yaml:"profile"` // a built-in name, or the path of a profile
+	Facts      map[string]string                  `yaml:"facts,omitempty"`
+	Keys       Keys                               `yaml:"keys,omitempty"`
+	Validity   Validity                           `yaml:"validity,omitempty"`
+	Hierarchy  topology.Hierarchy                 `yaml:"hierarchy,omitempty"` // empty: the profile's
+	Components map[topology.ComponentID]Component `yaml:"components,omitempty"`
+	Output     Output                             `yaml:"output,omitempty"`
+}
+
+// Keys says what kind of keys are made.
+type Keys struct {
+	Algorithm issue.Algorithm `yaml:"algorithm,omitempty"` // empty: ecdsa-p256
+}
+
+// Validity is how long certificates made here last. Zero: the default.
+type Validity struct {
+	CA   Duration `yaml:"ca,omitempty"`   // default 87600h, ten years
+	Leaf Duration `yaml:"leaf,omitempty"` // default 8760h, a year
+}
+
+// Duration is a time.Duration that YAML writes in hours and reads with d and y too.
+type Duration time.Duration
+
+// Component is the choice for one component.
+type Component struct {
+	Mode topology.Mode `yaml:"mode"`
+	// CA is the CA in mode bring-ca.
+	CA *Files `yaml:"ca,omitempty"`
+	// Intermediate asks, in mode bring-ca, for an intermediate of our own.
+	Intermediate bool `yaml:"intermediate,omitempty"`
+	// Certs are the slots in mode bring-certs, by the slot's name behind the slash.
+	Certs map[string]Files `yaml:"certs,omitempty"`
+}
+
+// Files are the paths that were handed over for one slot.
+type Files struct {
+	Cert string `yaml:"cert,omitempty"`
+	Key  string `yaml:"key,omitempty"`
+}
+
+// Output says where and in which forms the set is written.
+type Output struct {
+	Dir     string   `yaml:"dir,omitempty"`     // default "generated"
+	Layouts []string `yaml:"layouts,omitempty"` // default: the profile's
+}
+
+// DefaultDir is where a set is written when nothing else was said.
+const DefaultDir = "generated"
+
+// Clone is a copy that shares nothing with the plan.
+func (p *Plan) Clone() *Plan {
+	out := *p
+	out.Facts = maps.Clone(p.Facts)
+	out.Components = maps.Clone(p.Components)
+	for id, c := range out.Components {
+		if c.CA != nil {
+			ca := *c.CA
+			c.CA = &ca
+		}
+		c.Certs = maps.Clone(c.Certs)
+		out.Components[id] = c
+	}
+	out.Output.Layouts = slices.Clone(p.Output.Layouts)
+	return &out
+}
+
+// Mode is the mode of a component; one that the plan does not name is generated.
+func (p *Plan) Mode(id topology.ComponentID) topology.Mode {
+	if c, ok := p.Components[id]; ok && c.Mode != "" {
+		return c.Mode
+	}
+	return topology.Generate
+}
+
+// Choices are the choices as topology.Available asks for them.
+func (p *Plan) Choices() map[topology.ComponentID]topology.Choice {
+	out := map[topology.ComponentID]topology.Choice{}
+	for id, c := range p.Components {
+		out[id] = topology.Choice{Mode: p.Mode(id), CAKey: c.Certs["ca"].Key != "", Intermediate: c.Intermediate}
+	}
+	return out
+}
