@@ -243,6 +243,7 @@ type Consumer struct {
 	As        As     `yaml:"as"`        // flag, env, config or secret
 	Name      string `yaml:"name"`      // --cert-file, BRIDGE_CA_FILE, grpc.tlsCert
 	Field     Field  `yaml:"field"`     // which file of the slot; default cert
+	When      string `yaml:"when"`      // the condition under which to set it; empty: always
 }
 
 // As is the form of a consumer's parameter.
@@ -265,6 +266,9 @@ const (
 	FieldKey    Field = "key"
 	FieldPublic Field = "public"
 	FieldBundle Field = "bundle"
+	// FieldID is, for outputs only, a checksum over all files of the module, so
+	// that what depends on them is made anew when one changes.
+	FieldID Field = "id"
 )
 
 // Output is one output of a Terraform module, the same in every mode.

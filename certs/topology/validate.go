@@ -244,7 +244,9 @@ func (v *validator) slots() {
 			v.field(fmt.Sprintf("%s.consumers[%d].field", path, j), u.Field)
 		}
 		for j, o := range s.Outputs {
-			v.field(fmt.Sprintf("%s.outputs[%d].field", path, j), o.Field)
+			if o.Field != FieldID {
+				v.field(fmt.Sprintf("%s.outputs[%d].field", path, j), o.Field)
+			}
 			if s.Kind == CA && o.Field == FieldKey {
 				v.bad(fmt.Sprintf("%s.outputs[%d].field", path, j), "a CA's key is never an output: Terraform's state is plain text")
 			}

@@ -1,0 +1,120 @@
+// Package profiles holds the built-in profiles as YAML and reads those that
+// users write. Start with Load for a built-in one, with Parse for a user's.
+//
+// It opens no files: the built-in ones are in the binary, and callers pass the
+// bytes of others.
+package profiles
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"certwright/assets/yamlfile"
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// Names lists the built-in profiles: tectonic, the mission's own, first, the
+// others by name.
+func Names() []string {
+	entries, _ := files.ReadDir(".") // an embedded directory can always be read
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
+	}
+	slices.Sort(names)
+	if i := slices.Index(names, first); i > 0 {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, first)
+	}
+	return names
+}
+
+const first = "tectonic"
+
+var (
+	mu     sync.Mutex
+	loaded = map[string]*topology.Profile{}
+)
+
+// Load is the built-in profile of that name. It is parsed once and shared:
+// callers must not change it. The error for an unknown name lists the names.
+func Load(name string) (*topology.Profile, error) {
+	mu.Lock()
+	defer mu.Unlock()
+	if p := loaded[name]; p != nil {
+		return p, nil
+	}
+	data, err := Source(name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Parse(name+".yaml", data)
+	if err != nil {
+		return nil, err
+	}
+	loaded[name] = p
+	return p, nil
+}
+
+// Source is the YAML of the built-in profile of that name.
+func Source(name string) ([]byte, error) {
+	if !slices.Contains(Names(), name) {
+		return nil, unknown(name)
+	}
+	return files.ReadFile(name + ".yaml")
+}
+
+// ErrUnknown is what the error for a name that is not built in wraps.
+var ErrUnknown = errors.New("unknown profile")
+
+func unknown(name string) error {
+	names := Names()
+	hint := "the built-in ones are " + strings.Join(names, ", ")
+	if near := yamlfile.Nearest(name, names); near != "" {
+		hint = "did you mean " + near + "? " + hint
+	}
+	return fmt.Errorf("%w %s; %s; write ./FILE for a profile of your own", ErrUnknown, yamlfile.Quote(name), hint)
+}
+
+// IsPath says whether what a person gave as a profile is a file of their own
+// and not the name of a built-in one: it has a slash or ends in .yaml.
+func IsPath(profile string) bool {
+	return strings.ContainsAny(profile, `/\`) || slices.Contains([]string{".yaml", ".yml"}, path.Ext(profile))
+}
+
+// maxMessage cuts a message that quotes what the file says, in bytes.
+const maxMessage = 400
+
+// Parse reads a profile that a user wrote. The error is a yamlfile.Errors:
+// everything that is wrong, each with line and column.
+func Parse(file string, data []byte) (*topology.Profile, error) {
+	p := &topology.Profile{}
+	if err := yamlfile.Decode(file, data, p); err != nil {
+		return nil, err
+	}
+	for i := range p.Slots {
+		if p.Slots[i].Kind == "" {
+			p.Slots[i].Kind = topology.Leaf
+		}
+	}
+	var errs []*yamlfile.Error
+	for _, err := range p.Validate() {
+		var fe *topology.FieldError
+		if !errors.As(err, &fe) {
+			fe = &topology.FieldError{Message: err.Error()}
+		}
+		errs = append(errs, yamlfile.At(file, data, fe.Path, untrusted.Text(fe.Message).Max(maxMessage)))
+	}
+	if err := yamlfile.Join(errs...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
