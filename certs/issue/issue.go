@@ -1,5 +1,7 @@
 // Package issue makes keys and signs certificates: everything that a topology
-// asks for and a person did not bring. Start with All.
+// asks for and a person did not bring. Start with All for a whole set; Ready
+// says beforehand, without making a key, why All would refuse. NewCA and
+// SignLeaf sign one certificate, for whoever has a public key in hand.
 //
 // It writes nothing, and it never judges what was brought beyond what signing
 // with it needs; package check does.
@@ -8,30 +10,25 @@ package issue
 import (
 	"context"
 	"crypto"
+	"io"
 	"time"
 
 	"certwright/certs"
 	"certwright/certs/topology"
 )
 
-// Algorithm names a key algorithm and its size.
-type Algorithm string
-
-// The algorithms.
-const (
-	ECDSAP256 Algorithm = "ecdsa-p256" // the default
-	ECDSAP384 Algorithm = "ecdsa-p384"
-	RSA2048   Algorithm = "rsa-2048"
-	RSA3072   Algorithm = "rsa-3072"
-	RSA4096   Algorithm = "rsa-4096"
-	Ed25519   Algorithm = "ed25519"
-)
-
-// KeyMaker makes private keys. Keys may be made ahead of time behind it.
+// KeyMaker makes private keys. Keys may be made ahead of time behind it. It
+// may be called from several goroutines at once.
 type KeyMaker interface {
 	// Key makes one key. It stops early only when ctx ends.
 	Key(ctx context.Context, a Algorithm) (crypto.Signer, error)
 }
+
+// The lifetimes when a Request names none.
+const (
+	DefaultCALife   = 10 * 365 * 24 * time.Hour
+	DefaultLeafLife = 365 * 24 * time.Hour
+)
 
 // Request says what to issue.
 type Request struct {
@@ -46,17 +43,32 @@ type Request struct {
 	// Hierarchy is the profile's when empty.
 	Hierarchy topology.Hierarchy
 	Algorithm Algorithm     // default ECDSAP256
-	CALife    time.Duration // default 10 years
-	LeafLife  time.Duration // default 1 year
+	CALife    time.Duration // default DefaultCALife
+	LeafLife  time.Duration // default DefaultLeafLife
 	Now       time.Time
 	Keys      KeyMaker // default: made here, in parallel on Workers
-	Workers   int      // default GOMAXPROCS; 1 makes everything in order
+	// Workers is how many keys and certificates are made at a time; default one
+	// for each core. With 1 everything is made in order.
+	Workers int
+	// Rand is where serial numbers come from; default crypto/rand. Keys and
+	// signatures take their randomness from crypto/rand whatever it is.
+	Rand io.Reader
 }
+
+// What an Event reports.
+const (
+	WhatKey         = "key"
+	WhatCertificate = "certificate"
+	// WhatNote is something that a person should know of a certificate made as
+	// it was not asked for: Event.Note says it. It counts for nothing in Done.
+	WhatNote = "note"
+)
 
 // Event reports one step of All.
 type Event struct {
 	Slot  topology.SlotID // "" for the root
-	What  string          // "key" or "certificate"
+	What  string          // "key", "certificate" or "note"
 	Done  int             // of Total
 	Total int
+	Note  string // of a note: lower case, no full stop
 }
