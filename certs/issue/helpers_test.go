@@ -123,3 +123,10 @@ func rsaKey(t testing.TB, bits int) *rsa.PrivateKey {
 	}
 	return key
 }
+
+// weakKey is an RSA key of 1024 bits, which Go makes only when told to.
+func weakKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	t.Setenv("GODEBUG", "rsa1024min=0")
+	return rsaKey(t, 1024)
+}
