@@ -105,15 +105,15 @@ func Parse(file string, data []byte) (*topology.Profile, error) {
 			p.Slots[i].Kind = topology.Leaf
 		}
 	}
-	var errs []*yamlfile.Error
+	report := yamlfile.Report{File: file, Locate: yamlfile.Locator(data)}
 	for _, err := range p.Validate() {
 		var fe *topology.FieldError
 		if !errors.As(err, &fe) {
 			fe = &topology.FieldError{Message: err.Error()}
 		}
-		errs = append(errs, yamlfile.At(file, data, fe.Path, untrusted.Text(fe.Message).Max(maxMessage)))
+		report.Bad(fe.Path, untrusted.Text(fe.Message).Max(maxMessage))
 	}
-	if err := yamlfile.Join(errs...); err != nil {
+	if err := yamlfile.Join(report.Errors...); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -27,6 +27,10 @@ func (d *decoder) result(name string) error {
 	return Join(d.errs...)
 }
 
+// Present is the type of a field that is known and not read: it records only
+// whether the file has it.
+type Present bool
+
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 	switch {
 	case depth > maxDepth:
@@ -37,6 +41,10 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		return
 	case n.Style&yaml.TaggedStyle != 0:
 		d.bad(n, path, "tags are not taken; remove %s", Quote(n.Tag))
+		return
+	}
+	if v.Type() == reflect.TypeFor[Present]() {
+		v.SetBool(true)
 		return
 	}
 	if v.Kind() == reflect.Pointer {

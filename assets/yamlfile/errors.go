@@ -91,10 +91,21 @@ func Join(list ...*Error) error {
 	return es
 }
 
-// At is an Error about a field, with the position that Locate finds.
-func At(file string, data []byte, path, message string) *Error {
-	line, col := Locate(data, path)
-	return &Error{File: file, Line: line, Column: col, Path: path, Message: message}
+// Report gathers errors about fields of one file, each at the position that the
+// field has there.
+type Report struct {
+	File   string
+	Locate func(path string) (line, col int) // nil: no positions
+	Errors Errors
+}
+
+// Bad adds an error about a field.
+func (e *Report) Bad(path, message string) {
+	err := &Error{File: e.File, Path: path, Message: message}
+	if e.Locate != nil {
+		err.Line, err.Column = e.Locate(path)
+	}
+	e.Errors = append(e.Errors, err)
 }
 
 // Quote shows a word of the file in an error: escaped, cut, and not at all when

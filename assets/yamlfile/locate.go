@@ -12,10 +12,19 @@ import (
 // topology.FieldError writes it: slots[3].authority. A key with dots in it, as
 // facts have, is found too: facts.etcd.hosts. Without a position both are 0.
 func Locate(data []byte, path string) (line, col int) {
+	return Locator(data)(path)
+}
+
+// Locator is Locate for many fields of one file, which it reads once.
+func Locator(data []byte) func(path string) (line, col int) {
 	root, err := parse(data)
 	if err != nil || root == nil {
-		return 0, 0
+		return func(string) (int, int) { return 0, 0 }
 	}
+	return func(path string) (int, int) { return locate(root, path) }
+}
+
+func locate(root *yaml.Node, path string) (line, col int) {
 	n, at := root, root
 	for path != "" && n != nil {
 		switch n.Kind {

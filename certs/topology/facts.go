@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"certwright/certs/untrusted"
 )
 
 // FactProblem says what is wrong with the value of one fact.
@@ -17,10 +19,15 @@ type FactProblem struct {
 }
 
 func (p *FactProblem) Error() string {
+	return untrusted.Text(p.Fact).String() + ": " + p.Text()
+}
+
+// Text is the problem without the fact's name: what, and a value that would do.
+func (p *FactProblem) Text() string {
 	if p.Example == "" {
-		return p.Fact + ": " + p.Message
+		return p.Message
 	}
-	return fmt.Sprintf("%s: %s; write one like %s", p.Fact, p.Message, p.Example)
+	return fmt.Sprintf("%s; write one like %s", p.Message, p.Example)
 }
 
 // Facts are the values of the facts of one cluster, given or computed, each as

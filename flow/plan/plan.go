@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"certwright/assets/yamlfile"
 	"certwright/certs/issue"
 	"certwright/certs/topology"
 )
@@ -27,6 +28,11 @@ type Plan struct {
 	Hierarchy  topology.Hierarchy                 `yaml:"hierarchy,omitempty"` // empty: the profile's
 	Components map[topology.ComponentID]Component `yaml:"components,omitempty"`
 	Output     Output                             `yaml:"output,omitempty"`
+	// Nodes is reserved: a table of nodes, for profiles that have them.
+	Nodes yamlfile.Present `yaml:"nodes,omitempty"`
+
+	origin   *origin         // the file that it was read from; nil when it was made here
+	fromFlag map[string]bool // facts that Set gave
 }
 
 // Keys says what kind of keys are made.
@@ -83,6 +89,7 @@ func (p *Plan) Clone() *Plan {
 		out.Components[id] = c
 	}
 	out.Output.Layouts = slices.Clone(p.Output.Layouts)
+	out.fromFlag = maps.Clone(p.fromFlag)
 	return &out
 }
 
@@ -101,4 +108,20 @@ func (p *Plan) Choices() map[topology.ComponentID]topology.Choice {
 		out[id] = topology.Choice{Mode: p.Mode(id), CAKey: c.Certs["ca"].Key != "", Intermediate: c.Intermediate}
 	}
 	return out
+}
+
+// Equal says whether two plans hold the same answers, whatever file they came from.
+func (p *Plan) Equal(other *Plan) bool {
+	if p == nil || other == nil {
+		return p == other
+	}
+	return p.APIVersion == other.APIVersion && p.Profile == other.Profile && maps.Equal(p.Facts, other.Facts) &&
+		p.Keys == other.Keys && p.Validity == other.Validity && p.Hierarchy == other.Hierarchy && p.Nodes == other.Nodes &&
+		maps.EqualFunc(p.Components, other.Components, Component.equal) &&
+		p.Output.Dir == other.Output.Dir && slices.Equal(p.Output.Layouts, other.Output.Layouts)
+}
+
+func (c Component) equal(other Component) bool {
+	sameCA := (c.CA == nil) == (other.CA == nil) && (c.CA == nil || *c.CA == *other.CA)
+	return sameCA && c.Mode == other.Mode && c.Intermediate == other.Intermediate && maps.Equal(c.Certs, other.Certs)
 }

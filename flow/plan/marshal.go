@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"certwright/assets/yamlfile"
+)
+
+const header = `# The answers of one installation. "certwright apply -f FILE" makes a set from them.
+# It names files and holds no key. Relative paths start from this file's directory.
+`
+
+// Marshal writes the plan: the same plan gives the same bytes, and Parse reads
+// it back. Maps are in the order of their keys, lives in hours.
+func (p *Plan) Marshal() ([]byte, error) {
+	if p.Nodes {
+		return nil, fmt.Errorf("write the plan: nodes are not supported by profile %s", yamlfile.Quote(p.Profile))
+	}
+	doc := &node{}
+	doc.text("apiVersion", p.APIVersion)
+	doc.text("profile", p.Profile)
+	facts := &node{}
+	for _, name := range slices.Sorted(maps.Keys(p.Facts)) {
+		facts.set(name, p.Facts[name])
+	}
+	doc.add("facts", facts)
+	keys := &node{flow: true}
+	keys.text("algorithm", string(p.Keys.Algorithm))
+	doc.add("keys", keys)
+	validity := &node{flow: true}
+	if p.Validity.CA != 0 {
+		validity.set("ca", p.Validity.CA.String())
+	}
+	if p.Validity.Leaf != 0 {
+		validity.set("leaf", p.Validity.Leaf.String())
+	}
+	doc.add("validity", validity)
+	doc.text("hierarchy", string(p.Hierarchy))
+	components := &node{}
+	for _, id := range slices.Sorted(maps.Keys(p.Components)) {
+		components.keep(string(id), component(p.Components[id]))
+	}
+	doc.add("components", components)
+	output := &node{flow: true}
+	output.text("dir", p.Output.Dir)
+	if len(p.Output.Layouts) > 0 {
+		list := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		for _, l := range p.Output.Layouts {
+			list.Content = append(list.Content, scalar(l))
+		}
+		output.value("layouts", list)
+	}
+	doc.add("output", output)
+
+	var b bytes.Buffer
+	b.WriteString(header)
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := enc.Encode(doc.yaml()); err != nil {
+		return nil, fmt.Errorf("write the plan: %w", err)
+	}
+	if err := enc.Close(); err != nil {
+		return nil, fmt.Errorf("write the plan: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func component(c Component) *node {
+	out := &node{flow: true}
+	out.text("mode", string(c.Mode))
+	if c.CA != nil {
+		out.keep("ca", files(*c.CA))
+	}
+	if c.Intermediate {
+		out.value("intermediate", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	}
+	if len(c.Certs) > 0 {
+		out.flow = false
+		certs := &node{}
+		for _, name := range slices.Sorted(maps.Keys(c.Certs)) {
+			certs.keep(name, files(c.Certs[name]))
+		}
+		out.add("certs", certs)
+	}
+	return out
+}
+
+func files(f Files) *node {
+	out := &node{flow: true}
+	out.text("cert", f.Cert)
+	out.text("key", f.Key)
+	return out
+}
+
+// node builds a map of YAML in a fixed order.
+type node struct {
+	flow    bool
+	content []*yaml.Node
+}
+
+func (n *node) value(key string, v *yaml.Node) {
+	n.content = append(n.content, scalar(key), v)
+}
+
+func (n *node) set(key, value string) { n.value(key, scalar(value)) }
+
+// text sets a field unless it is empty.
+func (n *node) text(key, value string) {
+	if value != "" {
+		n.set(key, value)
+	}
+}
+
+// add sets a map unless it is empty; keep sets it always.
+func (n *node) add(key string, m *node) {
+	if len(m.content) > 0 {
+		n.keep(key, m)
+	}
+}
+
+func (n *node) keep(key string, m *node) { n.value(key, m.yaml()) }
+
+func (n *node) yaml() *yaml.Node {
+	out := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: n.content}
+	if n.flow || len(n.content) == 0 {
+		out.Style = yaml.FlowStyle
+	}
+	return out
+}
+
+// scalar is a text in quotes wherever a reader of YAML could take it for
+// something else, or a terminal for a command.
+func scalar(s string) *yaml.Node {
+	out := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._/-", r)
+	}
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) || strings.HasPrefix(s, "-") {
+		out.Style = yaml.DoubleQuotedStyle
+	}
+	return out
+}
