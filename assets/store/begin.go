@@ -1,0 +1,353 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"certwright/certs/untrusted"
+)
+
+// Options say what a transaction may do.
+type Options struct {
+	// Force lets the set replace what lies in the destination. The old files
+	// are kept in a backup directory beside the new ones. Files that certwright
+	// did not make stay unless one of the new files has their path.
+	Force bool
+	// Update lets the set extend an existing one of ours: files may be added,
+	// and documents replaced, but without Force nothing that holds a key or a
+	// certificate is replaced or removed.
+	Update bool
+	// Ignore names files that may lie in the destination already without making
+	// it foreign: a plan that was saved there.
+	Ignore []string
+
+	Version string // of certwright, for the manifest
+	Profile string
+	Now     time.Time
+	Bytes   int64 // of the whole set if known, to compare with the free space
+}
+
+// Tx is a set on its way to the disk: Begin, Add for each file, then Commit or
+// Abort. It is for one goroutine.
+type Tx struct {
+	fsys     FS
+	place    place
+	o        Options
+	root     Root // place.anchor, held open
+	unlock   func() error
+	existing *Existing
+	recovery *Recovery
+
+	id      string
+	top     string // the staging directory below root, one name
+	stage   string // where the files of the set are staged
+	names   *names
+	dirs    map[string]bool // below stage; true when one of its files is private
+	entries []Entry         // of the new manifest
+	written map[string]bool // paths that were staged
+	kept    map[string]bool // paths of the old set that stay
+	loose   []string        // staged and not yet synced
+	bytes   int64
+
+	warnings []string
+	durable  bool
+	over     bool
+}
+
+// Begin checks the destination, takes its lock, settles what an earlier run
+// left, and makes a staging directory. Nothing that was there is touched before
+// Commit. The caller must call Commit or Abort.
+func Begin(ctx context.Context, fsys FS, dir string, o Options) (*Tx, error) {
+	tx := &Tx{
+		fsys: fsys, o: o, durable: true, names: newNames(),
+		dirs: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{},
+	}
+	if err := tx.begin(ctx, dir); err != nil {
+		tx.close()
+		return nil, err
+	}
+	return tx, nil
+}
+
+func (tx *Tx) begin(ctx context.Context, dir string) error {
+	if err := cancelled(ctx); err != nil {
+		return err
+	}
+	p, err := locate(tx.fsys, dir)
+	if err != nil {
+		return err
+	}
+	tx.place = p
+	if err := tx.preflight(); err != nil {
+		return err
+	}
+	if tx.root, err = tx.fsys.OpenRoot(p.anchor); err != nil {
+		return failed("open", p.anchor, err)
+	}
+	if tx.unlock, err = lock(tx.root, p); err != nil {
+		return err
+	}
+	// Before the lock was ours another run may have made or removed the directory.
+	again, err := locate(tx.fsys, dir)
+	if err != nil {
+		return err
+	}
+	if again != p {
+		return &Error{Kind: Locked, Path: dir, Err: errors.New("another run has just made or removed it"), State: unchanged, Next: "run again"}
+	}
+	if err := tx.look(ctx); err != nil {
+		return err
+	}
+	return tx.makeStage()
+}
+
+// place is where a set goes: a directory that exists (name is ""), or one that
+// a single rename below the nearest existing parent can make appear.
+type place struct {
+	dir    string // as the caller named it
+	real   string
+	anchor string // the directory that is held open
+	name   string // what does not exist yet below anchor, first element
+	tail   string // the elements below name
+}
+
+func (p place) lockPath() string {
+	if p.name == "" {
+		return lockName
+	}
+	return "." + p.name + lockName
+}
+
+// stagePrefix begins the names of staging directories in the anchor.
+func (p place) stagePrefix() string {
+	if p.name == "" {
+		return txPrefix
+	}
+	return "." + p.name + txPrefix
+}
+
+func locate(fsys FS, dir string) (place, error) {
+	if dir == "" {
+		return place{}, refused("", "name one with --out", "no destination was given")
+	}
+	real, err := fsys.Resolve(dir)
+	if err != nil {
+		return place{}, refused(dir, "choose another directory with --out", "%w", err)
+	}
+	p := place{dir: dir, real: real, anchor: real}
+	for at := real; ; at = filepath.Dir(at) {
+		info, err := lstatDir(fsys, at)
+		if err != nil {
+			return place{}, err
+		}
+		if info != nil || filepath.Dir(at) == at || at == "." {
+			p.anchor = at
+			return p, nil
+		}
+		if p.name != "" {
+			p.tail = path.Join(p.name, p.tail)
+		}
+		p.name = filepath.Base(at)
+	}
+}
+
+// preflight refuses a place where others could exchange what is written, or
+// where nothing can be written.
+func (tx *Tx) preflight() error {
+	p := tx.place
+	v, err := tx.fsys.Volume(p.anchor)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // "." of a memory file system without files
+			return nil
+		}
+		return failed("examine", p.anchor, err)
+	}
+	switch {
+	case v.Memory:
+		return nil
+	case v.Kind == "proc" || v.Kind == "sysfs":
+		return refused(p.dir, "choose another directory with --out", "is on %s, which keeps no files", v.Kind)
+	case v.Known && v.ReadOnly:
+		return refused(p.dir, "choose another directory with --out", "read-only file system")
+	}
+	// Staging needs the set once; the journal, the names and the undo copies where links fail need less than the rest.
+	if need := 2*uint64(max(tx.o.Bytes, 0)) + 1<<20; v.Known && v.Free < need {
+		e := failed("write", p.dir, fmt.Errorf("no space left on device: %s free, %s needed",
+			untrusted.Size(int(v.Free)), untrusted.Size(int(need))))
+		e.Next = "free some space and run again"
+		return e
+	}
+	if v.Network {
+		tx.warn("%s is on a %s file system: its server decides whether locks and syncs hold", p.dir, v.Kind)
+	}
+	return tx.parents()
+}
+
+// parents judges the destination and all directories above it: who may write
+// into one can put another directory in the place of the next.
+func (tx *Tx) parents() error {
+	for at := tx.place.anchor; ; at = filepath.Dir(at) {
+		info, err := tx.fsys.Lstat(at)
+		if err != nil {
+			return failed("examine", at, err)
+		}
+		if _, ok := tx.fsys.Identity(info); !ok {
+			return nil // no owners and modes to judge
+		}
+		open := info.Mode().Perm()&0o002 != 0
+		if open && info.Mode()&fs.ModeSticky == 0 {
+			return refused(at, "chmod o-w "+untrusted.Text(at).ShellArg(), "every user of this machine may write into it, so keys in it are not safe")
+		}
+		if at == tx.place.anchor && info.Mode().Perm()&0o020 != 0 {
+			tx.warn("%s may be written by its group", at)
+		}
+		if filepath.Dir(at) == at {
+			return nil
+		}
+	}
+}
+
+func lock(root Root, p place) (func() error, error) {
+	unlock, err := root.Lock(p.lockPath())
+	switch {
+	case err == nil:
+		return unlock, nil
+	case errors.Is(err, ErrLocked):
+		return nil, &Error{Kind: Locked, Path: p.dir, Err: err, State: unchanged, Next: "wait until that run has ended"}
+	case errors.Is(err, fs.ErrPermission) || isReadOnly(err):
+		return nil, refused(p.dir, "choose a directory that you may write, with --out", "not writable: %w", errors.New(reason(err)))
+	}
+	return nil, failed("lock", p.dir, err)
+}
+
+// look settles what was interrupted and judges what is there.
+func (tx *Tx) look(ctx context.Context) error {
+	if tx.place.name != "" {
+		r, err := sweepStages(tx.root, tx.place)
+		if err != nil {
+			return err
+		}
+		tx.recovery = r
+		tx.existing = &Existing{Dir: tx.place.dir, State: Absent}
+		return cancelled(ctx)
+	}
+	r, err := recoverIn(ctx, tx.root, tx.place.dir, tx.o.Now, false)
+	if err != nil {
+		return err
+	}
+	tx.recovery = r
+	if tx.existing, err = inspect(tx.root, tx.place.dir); err != nil {
+		return err
+	}
+	if err := cancelled(ctx); err != nil {
+		return err
+	}
+	return tx.allowed()
+}
+
+// allowed says whether the options permit a set over what is there.
+func (tx *Tx) allowed() error {
+	e := tx.existing
+	if tx.o.Force {
+		return nil
+	}
+	next := "add --force to replace it (the old files are kept in a backup), or choose another directory with --out"
+	if e.Manifest != nil {
+		if tx.o.Update {
+			return nil
+		}
+		return refused(tx.place.dir, next, "holds %s", e.Summary())
+	}
+	foreign := slices.DeleteFunc(e.With(Extra), func(p string) bool { return slices.Contains(tx.o.Ignore, p) })
+	if e.ManifestErr != nil {
+		return refused(tx.place.dir, next, "holds %s", e.Summary())
+	}
+	if len(foreign) > 0 {
+		return refused(tx.place.dir, next, "holds %d files that certwright did not make, such as %s", len(foreign), untrusted.Text(foreign[0]))
+	}
+	return nil
+}
+
+func (tx *Tx) makeStage() error {
+	var raw [16]byte
+	rand.Read(raw[:]) // never fails (Go 1.24)
+	tx.id = hex.EncodeToString(raw[:])
+	tx.top = tx.place.stagePrefix() + tx.id
+	if err := tx.root.Mkdir(tx.top, 0o700); err != nil {
+		if errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
+			return refused(tx.place.dir, "choose a directory that you may write, with --out", "not writable: %w", errors.New(reason(err)))
+		}
+		return failed("create a directory in", tx.place.anchor, err)
+	}
+	// A umask may have taken bits that we need.
+	if err := tx.root.Chmod(tx.top, 0o700); err != nil {
+		return failed("set the mode of", tx.top, err)
+	}
+	for _, dir := range tx.stageDirs() {
+		if err := tx.mkdir(dir); err != nil {
+			return failed("create", tx.place.dir, err)
+		}
+	}
+	return nil
+}
+
+// stageDirs are the directories from the staging directory down to stage. In a
+// first install the staging directory itself becomes the destination, or the
+// parent of it that is missing; else it has room for undo copies.
+func (tx *Tx) stageDirs() []string {
+	below := tx.place.tail
+	if tx.place.name == "" {
+		below = stagedName
+	}
+	tx.stage = tx.top
+	var dirs []string
+	if below != "" {
+		for element := range strings.SplitSeq(below, "/") {
+			tx.stage = path.Join(tx.stage, element)
+			dirs = append(dirs, tx.stage)
+		}
+	}
+	return dirs
+}
+
+func (tx *Tx) mkdir(dir string) error {
+	if err := tx.root.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return tx.root.Chmod(dir, 0o700)
+}
+
+func (tx *Tx) warn(format string, args ...any) {
+	tx.warnings = append(tx.warnings, fmt.Sprintf(format, args...))
+}
+
+// Existing is what the destination holds, read under the lock.
+func (tx *Tx) Existing() *Existing { return tx.existing }
+
+// Recovered tells what Begin had to settle first; nil when there was nothing.
+func (tx *Tx) Recovered() *Recovery { return tx.recovery }
+
+// Warnings are what a person should know and what did not stop the run.
+func (tx *Tx) Warnings() []string { return slices.Clone(tx.warnings) }
+
+// close gives everything back, once.
+func (tx *Tx) close() {
+	tx.over = true
+	if tx.unlock != nil {
+		tx.unlock()
+		tx.unlock = nil
+	}
+	if tx.root != nil {
+		tx.root.Close()
+		tx.root = nil
+	}
+}

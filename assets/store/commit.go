@@ -1,0 +1,444 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"certwright/certs/untrusted"
+)
+
+// Result is what a commit did.
+type Result struct {
+	Dir      string
+	Manifest *Manifest // what is in the destination now
+
+	New, Overwritten, Removed, Same int // files, manifest.json not counted
+	Bytes                           int64
+
+	Backup    string // directory with the old files, "" when nothing was replaced
+	Recovered *Recovery
+	Warnings  []string
+	// Durable is false where the file system makes no promise about power loss.
+	Durable bool
+}
+
+// Commit makes the staged set the destination's: the files and directories are
+// synced, read back from the file system and compared, a journal is made
+// durable, and everything is renamed into place; a destination that did not
+// exist appears by one rename. An error of kind Failed, Refused or Cancelled
+// means that the old state is intact and every trace removed. Pending means
+// that the new set stands and the next run or Recover cleans up.
+//
+// The context is honoured until the journal is durable. After that the commit
+// finishes regardless, in milliseconds: there is no way back that is safer than
+// the way on.
+func (tx *Tx) Commit(ctx context.Context) (*Result, error) {
+	if tx.over {
+		return nil, failed("commit", "", errOver)
+	}
+	result, err := tx.commit(ctx)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && (e.Kind == Pending || e.Kind == NeedsPerson) {
+			tx.close() // the staging directory is needed to finish
+			return nil, err
+		}
+		return nil, errors.Join(err, tx.Abort())
+	}
+	tx.close()
+	result.Warnings, result.Durable = tx.warnings, tx.durable
+	return result, nil
+}
+
+func (tx *Tx) commit(ctx context.Context) (*Result, error) {
+	if err := cancelled(ctx); err != nil {
+		return nil, err
+	}
+	result := tx.count()
+	if len(tx.written) == 0 && result.Removed == 0 && tx.place.name == "" {
+		if old := tx.existing.Manifest; old != nil && old.sameFiles(result.Manifest) {
+			result.Manifest = old
+			return result, tx.Abort() // nothing to do
+		}
+	}
+	var text bytes.Buffer
+	if err := result.Manifest.write(&text); err != nil {
+		return nil, failed("write", shownIn(tx.place.dir, ManifestName), err)
+	}
+	if err := tx.write(ManifestName, text.Bytes(), 0o644); err != nil {
+		return nil, err
+	}
+	if err := tx.publishModes(); err != nil {
+		return nil, err
+	}
+	if tx.place.name != "" {
+		return result, tx.commitFirst(ctx)
+	}
+	return result, tx.commitOver(ctx, result, digest(text.Bytes()))
+}
+
+// count makes the manifest and the figures.
+func (tx *Tx) count() *Result {
+	slices.SortFunc(tx.entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	r := &Result{
+		Dir: tx.place.dir, Recovered: tx.recovery, Bytes: tx.bytes,
+		Manifest: &Manifest{Version: tx.o.Version, Profile: tx.o.Profile, Created: tx.o.Now.UTC().Truncate(time.Second), Files: tx.entries},
+	}
+	r.Same = len(tx.kept)
+	r.Removed = len(tx.removals())
+	for p := range tx.written {
+		if f := tx.existing.index[p]; f != nil && f.Status != Missing {
+			r.Overwritten++
+		} else {
+			r.New++
+		}
+	}
+	return r
+}
+
+// removals are the files of the old set that the new one does not have.
+func (tx *Tx) removals() []*Found {
+	var gone []*Found
+	for i := range tx.existing.Files {
+		f := &tx.existing.Files[i]
+		if f.Entry != nil && f.Status != Missing && !tx.kept[f.Path] && !tx.written[f.Path] {
+			gone = append(gone, f)
+		}
+	}
+	return gone
+}
+
+// publishModes opens the directories that hold no keys. Until here nobody else
+// could look into the staging directory.
+func (tx *Tx) publishModes() error {
+	open := []string{}
+	for dir, holdsKey := range tx.dirs {
+		if !holdsKey && dir != "." {
+			open = append(open, path.Join(tx.stage, dir))
+		}
+	}
+	if tx.place.name != "" {
+		if !tx.dirs["."] {
+			open = append(open, tx.stage)
+		}
+		for dir := tx.stage; dir != tx.top; {
+			dir = path.Dir(dir)
+			open = append(open, dir)
+		}
+	}
+	slices.Sort(open)
+	for _, dir := range open {
+		if err := tx.root.Chmod(dir, 0o755); err != nil {
+			return failed("set the mode of a directory of", tx.place.dir, err)
+		}
+	}
+	return nil
+}
+
+// commitFirst makes a destination that does not exist appear: one rename, so a
+// reader sees all of it or nothing.
+func (tx *Tx) commitFirst(ctx context.Context) error {
+	if err := tx.settle(tx.top); err != nil {
+		return err
+	}
+	if err := cancelled(ctx); err != nil {
+		return err
+	}
+	name := tx.place.name
+	if exists(tx.root, name) {
+		return refused(tx.place.dir, "run again", "somebody made it meanwhile")
+	}
+	if err := tx.root.Rename(tx.top, name); err != nil && (exists(tx.root, tx.top) || !exists(tx.root, name)) {
+		return failed("rename the new set to", tx.place.dir, err)
+	}
+	if err := tx.syncDir("."); err != nil {
+		return pending("sync the directory of", tx.place.dir, err, tx.place.dir)
+	}
+	return nil
+}
+
+func pending(op, p string, err error, dir string) *Error {
+	return &Error{
+		Kind: Pending, Op: op, Path: p, Err: err, State: newIsWhole,
+		Next: "run certwright recover " + untrusted.Text(dir).ShellArg(),
+	}
+}
+
+// settle makes all that was staged durable and compares it with what was meant.
+func (tx *Tx) settle(top string) error {
+	if err := tx.sync(top); err != nil {
+		return err
+	}
+	for _, e := range tx.entries {
+		if !tx.written[e.Path] {
+			continue
+		}
+		if err := tx.verify(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) sync(top string) error {
+	if len(tx.loose) > 0 {
+		err := tx.root.SyncAll()
+		if err == nil {
+			return nil // names and files alike
+		}
+		if !errors.Is(err, ErrUnsupported) {
+			return failed("sync", tx.place.dir, err)
+		}
+		for _, p := range tx.loose {
+			if err := syncFile(tx.root, path.Join(tx.stage, p)); err != nil {
+				return failed("sync", shownIn(tx.place.dir, p), err)
+			}
+		}
+	}
+	dirs := append([]string{top}, tx.stageDirs()...)
+	for dir := range tx.dirs {
+		dirs = append(dirs, path.Join(tx.stage, dir))
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Backward(slices.Compact(dirs)) {
+		if err := tx.syncDir(dir); err != nil {
+			return failed("sync a directory of", tx.place.dir, err)
+		}
+	}
+	return nil
+}
+
+func syncFile(root FS, name string) error {
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// syncDir takes a file system without directory syncs as it is.
+func (tx *Tx) syncDir(dir string) error {
+	err := tx.root.SyncDir(dir)
+	if errors.Is(err, ErrUnsupported) {
+		if tx.durable {
+			tx.durable = false
+			tx.warn("this file system cannot confirm that new names survive a power failure")
+		}
+		return nil
+	}
+	return err
+}
+
+// verify reads a staged file back by its name.
+func (tx *Tx) verify(e Entry) error {
+	name, shown := path.Join(tx.stage, e.Path), shownIn(tx.place.dir, e.Path)
+	info, err := tx.root.Lstat(name)
+	if err != nil {
+		return failed("read back", shown, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() != e.Size {
+		return failed("read back", shown, errOther)
+	}
+	if _, ok := tx.root.Identity(info); ok && info.Mode().Perm() != e.Mode {
+		return failed("read back", shown, fmt.Errorf("the file system gave mode %s instead of %s", modeText(info.Mode()), e.ModeText))
+	}
+	sum, err := hashFile(tx.root, name)
+	if err != nil {
+		return failed("read back", shown, err)
+	}
+	if sum != e.SHA256 {
+		return failed("read back", shown, errOther)
+	}
+	return nil
+}
+
+// commitOver puts the set into a directory that exists, by way of a journal.
+func (tx *Tx) commitOver(ctx context.Context, result *Result, manifestSum string) error {
+	j, err := tx.plan(manifestSum)
+	if err != nil {
+		return err
+	}
+	if err := tx.undoCopies(j); err != nil {
+		return err
+	}
+	if err := tx.settle(tx.top); err != nil {
+		return err
+	}
+	if err := tx.syncDir("."); err != nil {
+		return failed("sync", tx.place.dir, err)
+	}
+	if err := tx.stillThere(); err != nil {
+		return err
+	}
+	if err := cancelled(ctx); err != nil {
+		return err
+	}
+	if err := j.install(tx.root); err != nil && !errors.Is(err, ErrUnsupported) {
+		return tx.withdraw(failed("write the journal in", tx.place.dir, err))
+	}
+	// From here on the result is the new set.
+	for _, s := range j.Steps {
+		if err := s.do(tx.root, tx.stage); err != nil {
+			return tx.rollBack(j, failed(s.Do, shownIn(tx.place.dir, s.Path), err))
+		}
+	}
+	dir, err := finish(tx.root, j)
+	if err != nil {
+		return pending("clean up", tx.place.dir, err, tx.place.dir)
+	}
+	if dir != "" {
+		result.Backup = filepath.Join(tx.place.dir, dir)
+	}
+	return nil
+}
+
+// plan turns the set into steps: a directory that is new as a whole moves as one.
+func (tx *Tx) plan(manifestSum string) (*journal, error) {
+	j := &journal{Format: journalFormat, Tx: tx.top}
+	moved := map[string]bool{}
+	byPath := map[string]Entry{}
+	for _, e := range tx.entries {
+		byPath[e.Path] = e
+		if !tx.written[e.Path] {
+			continue
+		}
+		if dir := tx.newDir(e.Path); dir != "" {
+			moved[dir] = true
+			j.Steps = append(j.Steps, step{Do: doInside, Path: e.Path, New: e.SHA256, Mode: e.ModeText})
+			continue
+		}
+		j.Steps = append(j.Steps, step{Do: doFile, Path: e.Path, New: e.SHA256, Mode: e.ModeText})
+	}
+	j.Steps = append(j.Steps, step{Do: doFile, Path: ManifestName, New: manifestSum, Mode: "0644"})
+	for _, dir := range slices.Sorted(maps.Keys(moved)) {
+		j.Steps = append(j.Steps, step{Do: doDir, Path: dir})
+	}
+	for _, f := range tx.removals() {
+		if !f.Mode.IsRegular() {
+			return nil, refused(shownIn(tx.place.dir, f.Path), "move it away", "is no longer a regular file")
+		}
+		if !tx.o.Force && precious(f.Entry) {
+			return nil, refused(shownIn(tx.place.dir, f.Path), "add --force to remove it (it is kept in a backup)", "holds a key or a certificate, and the new set has no such file")
+		}
+		j.Steps = append(j.Steps, step{Do: doRemove, Path: f.Path})
+	}
+	sortSteps(j.Steps, func(p string) Entry { return byPath[p] })
+	return j, nil
+}
+
+// newDir is the topmost directory of a path that does not exist yet.
+func (tx *Tx) newDir(p string) string {
+	top := ""
+	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+		if exists(tx.root, dir) {
+			break
+		}
+		top = dir
+	}
+	return top
+}
+
+// undoCopies gives each file that will be replaced or removed a second name in
+// the staging directory, and notes what it holds. A file that may not be
+// replaced (immutable) is found here, before anything has happened.
+func (tx *Tx) undoCopies(j *journal) error {
+	undo := path.Join(tx.top, undoName)
+	made := map[string]bool{}
+	for i := range j.Steps {
+		s := &j.Steps[i]
+		if s.Do != doFile && s.Do != doRemove || !exists(tx.root, s.Path) {
+			continue
+		}
+		shown := shownIn(tx.place.dir, s.Path)
+		for _, dir := range parentsOf(path.Join(undo, s.Path), tx.top) {
+			if made[dir] {
+				continue
+			}
+			if err := tx.mkdir(dir); err != nil {
+				return failed("keep a copy of", shown, err)
+			}
+			made[dir] = true
+		}
+		if err := duplicate(tx.root, s.Path, path.Join(undo, s.Path)); err != nil {
+			return failed("keep a copy of", shown, err)
+		}
+		sum, err := hashFile(tx.root, path.Join(undo, s.Path))
+		if err != nil {
+			return failed("read", shown, err)
+		}
+		if f := tx.existing.index[s.Path]; f != nil && f.Status == Unchanged && f.Entry.SHA256 != sum {
+			return refused(shown, "run again", "somebody changed it meanwhile")
+		}
+		s.Old = sum
+	}
+	if len(made) > 0 {
+		j.Backup = backupName(tx.o.Now.UTC().Format("2006-01-02T15:04:05Z"), strings.TrimPrefix(tx.id, "-"))
+	}
+	for _, dir := range slices.Backward(slices.Sorted(maps.Keys(made))) {
+		if err := tx.syncDir(dir); err != nil {
+			return failed("sync a directory of", tx.place.dir, err)
+		}
+	}
+	return nil
+}
+
+// parentsOf lists the directories of p below top, outermost first.
+func parentsOf(p, top string) []string {
+	var dirs []string
+	for dir := path.Dir(p); dir != top && dir != "."; dir = path.Dir(dir) {
+		dirs = append(dirs, dir)
+	}
+	slices.Reverse(dirs)
+	return dirs
+}
+
+// duplicate links, or copies and syncs where links are not to be had.
+func duplicate(root FS, from, to string) error {
+	err := root.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	info, serr := root.Lstat(from)
+	if serr != nil {
+		return serr
+	}
+	data, rerr := readAll(root, from, maxManifest)
+	if rerr != nil {
+		return rerr
+	}
+	defer clear(data)
+	return putFile(root, to, data, info.Mode().Perm(), true)
+}
+
+// stillThere says whether the destination's path still leads to the directory
+// that is held open.
+func (tx *Tx) stillThere() error {
+	now, err := tx.fsys.Lstat(tx.place.real)
+	if err != nil {
+		return refused(tx.place.dir, "run again", "somebody moved it meanwhile")
+	}
+	held, err := tx.root.Lstat(".")
+	if err != nil {
+		return failed("examine", tx.place.dir, err)
+	}
+	a, ok := tx.fsys.Identity(now)
+	b, _ := tx.root.Identity(held)
+	if ok && (a.Dev != b.Dev || a.Ino != b.Ino) {
+		return refused(tx.place.dir, "run again", "somebody put another directory in its place meanwhile")
+	}
+	return nil
+}

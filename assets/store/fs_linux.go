@@ -1,0 +1,106 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// oNonblock keeps an open from waiting for the other end of a FIFO.
+const oNonblock = unix.O_NONBLOCK
+
+// flock takes an open file description lock, which NFS honours too and which
+// dies with the process. Where there is none, flock(2).
+func flock(f *os.File) error {
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	return err
+}
+
+func removeLocked(root *os.Root, name string) error { return root.Remove(name) }
+
+// Magic numbers of statfs(2).
+var kinds = map[int64]string{
+	unix.EXT4_SUPER_MAGIC: "ext4", unix.XFS_SUPER_MAGIC: "xfs", unix.BTRFS_SUPER_MAGIC: "btrfs",
+	unix.F2FS_SUPER_MAGIC: "f2fs", unix.TMPFS_MAGIC: "tmpfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay",
+	unix.NFS_SUPER_MAGIC: "nfs", unix.SMB2_SUPER_MAGIC: "smb", unix.SMB_SUPER_MAGIC: "smb",
+	unix.CIFS_SUPER_MAGIC: "cifs", unix.FUSE_SUPER_MAGIC: "fuse", unix.MSDOS_SUPER_MAGIC: "vfat",
+	unix.PROC_SUPER_MAGIC: "proc", unix.SYSFS_MAGIC: "sysfs", unix.V9FS_MAGIC: "9p",
+	0x2fc12fc1: "zfs", 0xca451a4e: "bcachefs", unix.CEPH_SUPER_MAGIC: "ceph",
+}
+
+func volumeOf(dir *os.File) (Volume, error) {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(int(dir.Fd()), &s); err != nil {
+		return Volume{}, err
+	}
+	kind := kinds[int64(s.Type)]
+	return Volume{
+		Kind: kind, Free: s.Bavail * uint64(s.Bsize), Known: true,
+		ReadOnly: s.Flags&unix.ST_RDONLY != 0,
+		Network:  kind == "nfs" || kind == "smb" || kind == "cifs" || kind == "9p" || kind == "ceph" || kind == "fuse",
+	}, nil
+}
+
+// syncAll is syncfs(2) where it both syncs and reports: file systems on a disk
+// of their own, Linux 5.8 or newer. FUSE ignores it, overlayfs does not pass
+// the errors of its upper layer on.
+func syncAll(dir *os.File) error {
+	v, err := volumeOf(dir)
+	if err != nil {
+		return err
+	}
+	switch v.Kind {
+	case "ext4", "xfs", "btrfs", "f2fs", "tmpfs":
+	default:
+		return ErrUnsupported
+	}
+	if !syncfsReports() {
+		return ErrUnsupported
+	}
+	return unix.Syncfs(int(dir.Fd()))
+}
+
+// syncfsReports says whether this kernel's syncfs reports write-back errors.
+var syncfsReports = sync.OnceValue(func() bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	release := strings.SplitN(unix.ByteSliceToString(u.Release[:]), ".", 3)
+	if len(release) < 2 {
+		return false
+	}
+	major, err1 := strconv.Atoi(release[0])
+	minor, err2 := strconv.Atoi(release[1])
+	return err1 == nil && err2 == nil && (major > 5 || major == 5 && minor >= 8)
+})
+
+func identityOf(info fs.FileInfo) (Identity, bool) {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return Identity{}, false
+	}
+	return Identity{Dev: uint64(s.Dev), Ino: s.Ino, Links: uint64(s.Nlink), UID: s.Uid}, true
+}
+
+// syncDir syncs and closes a directory. Some file systems (CIFS, FUSE, old NFS)
+// have no such call; that is ErrUnsupported.
+func syncDir(d *os.File) error {
+	defer d.Close()
+	err := d.Sync()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOTTY) {
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
+	return err
+}

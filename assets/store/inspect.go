@@ -1,0 +1,426 @@
+package store
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/afero"
+	"golang.org/x/sync/errgroup"
+)
+
+// State is what a destination holds.
+type State string
+
+// The states of a destination.
+const (
+	Absent      State = "absent"      // no such directory
+	Empty       State = "empty"       // nothing but what the store keeps for itself
+	Ours        State = "ours"        // a set with a manifest
+	Foreign     State = "foreign"     // files that certwright did not make
+	Interrupted State = "interrupted" // a run was stopped in it: Begin or Recover settles that
+)
+
+// Status is how a file compares to the manifest.
+type Status string
+
+// The statuses of a file.
+const (
+	Unchanged Status = "unchanged"
+	Modified  Status = "modified" // other bytes, or no longer a regular file
+	Loosened  Status = "loosened" // the bytes are right, more people than planned may read or write them
+	Missing   Status = "missing"
+	Extra     Status = "extra" // not in the manifest
+)
+
+// Found is one file of a destination.
+type Found struct {
+	Path   string
+	Mode   fs.FileMode // with its type; 0 when missing
+	Size   int64
+	Status Status
+	Entry  *Entry // of the manifest; nil for an extra file
+}
+
+// Existing is what a destination holds. Its zero value is an absent one.
+type Existing struct {
+	Dir         string // as the caller named it
+	State       State
+	Manifest    *Manifest // nil when there is none
+	ManifestErr error     // why manifest.json could not be read; State is Foreign then
+	Files       []Found   // sorted by path; directories and the store's own files are left out
+	Backups     []string  // directories of earlier sets, below Dir
+
+	root  afero.Fs // to hash extra files on demand
+	index map[string]*Found
+}
+
+// maxWalk bounds an inspection: somebody may name / by mistake.
+const maxWalk = 250_000
+
+// Inspect tells what dir holds. It changes nothing. Its error is an Error of
+// kind Refused when dir is not a directory or a symbolic link, or Failed.
+func Inspect(fsys FS, dir string) (*Existing, error) {
+	info, err := lstatDir(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	if info == nil {
+		return &Existing{Dir: dir, State: Absent}, nil
+	}
+	root, err := fsys.OpenRoot(dir)
+	if err != nil {
+		return nil, failed("open", dir, err)
+	}
+	// The root stays open as long as the Existing may hash: a finalizer of os.Root closes it.
+	return inspect(root, dir)
+}
+
+// lstatDir describes a directory that may be absent (nil, nil), and refuses
+// what is something else.
+func lstatDir(fsys FS, dir string) (fs.FileInfo, error) {
+	info, err := fsys.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, refused(dir, "", "%w", err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, refused(dir, "name the directory that it points to with --out", "is a symbolic link")
+	case !info.IsDir():
+		return nil, refused(dir, "choose another directory with --out", "is not a directory")
+	}
+	return info, nil
+}
+
+func inspect(root FS, dir string) (*Existing, error) {
+	e := &Existing{Dir: dir, State: Empty, root: root, index: map[string]*Found{}}
+	interrupted, err := e.walk(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.readManifest(root); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(e.Files, func(a, b Found) int { return cmp.Compare(a.Path, b.Path) })
+	for i := range e.Files {
+		e.index[e.Files[i].Path] = &e.Files[i]
+	}
+	if err := e.compare(root); err != nil {
+		return nil, err
+	}
+	switch {
+	case interrupted:
+		e.State = Interrupted
+	case e.Manifest != nil:
+		e.State = Ours
+	case len(e.Files) > 0 || e.ManifestErr != nil:
+		e.State = Foreign
+	}
+	return e, nil
+}
+
+// walk lists the files, and says whether a run was stopped here.
+func (e *Existing) walk(root FS) (interrupted bool, err error) {
+	seen := 0
+	dirs := []string{"."}
+	for len(dirs) > 0 {
+		dir := dirs[len(dirs)-1]
+		dirs = dirs[:len(dirs)-1]
+		infos, err := readDir(root, dir)
+		if err != nil {
+			return false, failed("list", filepath.Join(e.Dir, dir), err)
+		}
+		for _, info := range infos {
+			if seen++; seen > maxWalk {
+				return false, refused(e.Dir, "choose another directory with --out", "holds more than %d files", maxWalk)
+			}
+			p := path.Join(dir, info.Name())
+			if dir == "." && strings.HasPrefix(info.Name(), ownPrefix) {
+				switch {
+				case isPending(info.Name()):
+					interrupted = true
+				case strings.HasPrefix(info.Name(), backupPrefix):
+					e.Backups = append(e.Backups, info.Name())
+				}
+				continue
+			}
+			if info.IsDir() {
+				dirs = append(dirs, p)
+				continue
+			}
+			if p == ManifestName {
+				continue
+			}
+			e.Files = append(e.Files, Found{Path: p, Mode: info.Mode(), Size: info.Size(), Status: Extra})
+		}
+	}
+	slices.Sort(e.Backups)
+	return interrupted, nil
+}
+
+// isPending knows the traces of a run that did not end.
+func isPending(name string) bool {
+	return name == journalName || name == journalTemp || strings.HasPrefix(name, txPrefix)
+}
+
+func readDir(fsys afero.Fs, dir string) ([]fs.FileInfo, error) {
+	d, err := fsys.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	infos, err := d.Readdir(-1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return infos, nil
+}
+
+func (e *Existing) readManifest(root FS) error {
+	info, err := root.Lstat(ManifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		e.ManifestErr = invalid(filepath.Join(e.Dir, ManifestName), "is not a regular file")
+		return nil
+	}
+	m, err := ReadManifest(root, ".")
+	if err == nil {
+		e.Manifest = m
+		return nil
+	}
+	var bad *Error
+	if !errors.As(err, &bad) {
+		return failed("read", filepath.Join(e.Dir, ManifestName), err)
+	}
+	bad.Path = filepath.Join(e.Dir, ManifestName)
+	e.ManifestErr = bad
+	return nil
+}
+
+// compare sets the status of each file of the manifest.
+func (e *Existing) compare(root FS) error {
+	if e.Manifest == nil {
+		return nil
+	}
+	var missing []Found
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i := range e.Manifest.Files {
+		entry := &e.Manifest.Files[i]
+		f := e.index[entry.Path]
+		if f == nil {
+			missing = append(missing, Found{Path: entry.Path, Status: Missing, Entry: entry})
+			continue
+		}
+		f.Entry, f.Status = entry, Modified
+		if !f.Mode.IsRegular() || f.Size != entry.Size {
+			continue
+		}
+		group.Go(func() error {
+			sum, err := hashFile(root, f.Path)
+			if err != nil {
+				return failed("read", filepath.Join(e.Dir, f.Path), err)
+			}
+			if sum != entry.SHA256 {
+				return nil
+			}
+			f.Status = Unchanged
+			if f.Mode.Perm()&^entry.Mode != 0 {
+				f.Status = Loosened
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	e.Files = append(e.Files, missing...)
+	slices.SortFunc(e.Files, func(a, b Found) int { return cmp.Compare(a.Path, b.Path) })
+	for i := range e.Files {
+		e.index[e.Files[i].Path] = &e.Files[i]
+	}
+	return nil
+}
+
+// hashFile is the SHA-256 of a file that nobody waits in (oNonblock).
+func hashFile(fsys afero.Fs, name string) (string, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// With lists the files of one status.
+func (e *Existing) With(status Status) []string {
+	var paths []string
+	for _, f := range e.Files {
+		if f.Status == status {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
+}
+
+// Half says whether files of the set are missing.
+func (e *Existing) Half() bool { return len(e.With(Missing)) > 0 }
+
+// Summary is one line for a person: "a set of 23 files (profile tectonic), 1 modified".
+func (e *Existing) Summary() string {
+	switch {
+	case e.Manifest != nil:
+		s := fmt.Sprintf("a set of %d files (profile %s)", len(e.Manifest.Files), e.Manifest.Profile)
+		for _, status := range []Status{Modified, Loosened, Missing, Extra} {
+			if n := len(e.With(status)); n > 0 {
+				s += fmt.Sprintf(", %d %s", n, status)
+			}
+		}
+		return s
+	case len(e.Files) > 0:
+		return fmt.Sprintf("%d files that certwright did not make", len(e.Files))
+	case e.ManifestErr != nil:
+		return "a manifest.json that cannot be read"
+	case e.State == Absent || e.State == "":
+		return "no such directory"
+	}
+	return "an empty directory"
+}
+
+// What is what would happen to a file.
+type What string
+
+// What may happen to a file.
+const (
+	New       What = "new"
+	Same      What = "same"      // identical bytes and mode: not touched
+	Overwrite What = "overwrite" // a file of an earlier set; the old one is kept in a backup
+	Takeover  What = "foreign"   // a file that certwright did not make is in its place; kept in a backup
+	Remove    What = "remove"    // of the earlier set and not of this one; kept in a backup
+	Blocked   What = "blocked"   // a directory, a link or the like is in its place: Begin or Add refuses
+)
+
+// Change is one line of the review.
+type Change struct {
+	Path     string
+	What     What
+	Mode     fs.FileMode // as planned; 0 for Remove
+	Size     int64
+	OldMode  fs.FileMode // with its type; 0 for New
+	OldSize  int64
+	Modified bool // somebody changed the old file since it was written
+}
+
+// Changes tells what writing the files would do, sorted by path. manifest.json
+// is not listed.
+func (e *Existing) Changes(files []Planned) []Change {
+	changes := make([]Change, 0, len(files))
+	planned := make(map[string]bool, len(files))
+	for _, p := range files {
+		planned[p.Path] = true
+		c := Change{Path: p.Path, What: e.what(p), Mode: p.Mode, Size: p.Size}
+		if f := e.index[p.Path]; f != nil && f.Status != Missing {
+			c.OldMode, c.OldSize, c.Modified = f.Mode, f.Size, f.Status == Modified
+		}
+		changes = append(changes, c)
+	}
+	for _, f := range e.Files {
+		if f.Entry != nil && f.Status != Missing && !planned[f.Path] {
+			changes = append(changes, Change{
+				Path: f.Path, What: Remove, OldMode: f.Mode, OldSize: f.Size, Modified: f.Status == Modified,
+			})
+		}
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+	return changes
+}
+
+// what compares one planned file to what is in its place.
+func (e *Existing) what(p Planned) What {
+	for dir := path.Dir(p.Path); dir != "."; dir = path.Dir(dir) {
+		if f := e.index[dir]; f != nil && f.Status != Missing {
+			return Blocked // a file or a link where a directory is needed
+		}
+	}
+	f := e.index[p.Path]
+	switch {
+	case f == nil || f.Status == Missing:
+		if e.root != nil && e.State != Absent {
+			if info, err := e.root.Stat(p.Path); err == nil && info.IsDir() {
+				return Blocked
+			}
+		}
+		return New
+	case !f.Mode.IsRegular():
+		return Blocked
+	}
+	sum := ""
+	switch {
+	case f.Status == Unchanged || f.Status == Loosened:
+		sum = f.Entry.SHA256
+	case f.Size == p.Size:
+		sum, _ = hashFile(e.root, f.Path) // unreadable counts as different
+	}
+	if sum == p.SHA256 && f.Mode.Perm() == p.Mode.Perm() {
+		return Same
+	}
+	if f.Entry == nil {
+		return Takeover
+	}
+	return Overwrite
+}
+
+// Drift is how far a set has moved from its manifest.
+type Drift struct {
+	Manifest *Manifest
+	Changed  []string
+	Missing  []string
+	Loosened []string
+	Extra    []string
+	Pending  bool // a run was stopped here: certwright recover settles it
+}
+
+// Clean says whether all is as it was written; extra files do not matter.
+func (d *Drift) Clean() bool {
+	return len(d.Changed)+len(d.Missing)+len(d.Loosened) == 0 && !d.Pending
+}
+
+// Check compares a written set to its manifest. Its error says why there is
+// nothing to compare.
+func Check(fsys FS, dir string) (*Drift, error) {
+	e, err := Inspect(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	if e.ManifestErr != nil {
+		return nil, e.ManifestErr
+	}
+	if e.Manifest == nil {
+		return nil, &Error{
+			Kind: Invalid, Path: filepath.Join(dir, ManifestName), Err: fs.ErrNotExist,
+			Next: "name a directory that certwright has written",
+		}
+	}
+	return &Drift{
+		Manifest: e.Manifest, Changed: e.With(Modified), Missing: e.With(Missing),
+		Loosened: e.With(Loosened), Extra: e.With(Extra), Pending: e.State == Interrupted,
+	}, nil
+}

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/afero"
+)
+
+// maxManifest bounds what is read as a manifest or a journal: 10,000 nodes with
+// four files each need 12 MB.
+const maxManifest = 64 << 20
+
+// ReadManifest reads dir/manifest.json. Its error is fs.ErrNotExist when there
+// is none, otherwise an Error of kind Invalid that names the entry.
+func ReadManifest(fsys afero.Fs, dir string) (*Manifest, error) {
+	name := filepath.Join(dir, ManifestName)
+	data, err := readAll(fsys, name, maxManifest)
+	if errors.Is(err, errTooBig) {
+		return nil, invalid(name, "%w: %d bytes at most", err, maxManifest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(data)
+	if err != nil {
+		return nil, &Error{
+			Kind: Invalid, Path: name, Err: err, State: unchanged,
+			Next: "restore the file from a backup, or write the set to another directory with --out",
+		}
+	}
+	return m, nil
+}
+
+// parseManifest is strict: an entry that is not sound could have recovery or an
+// overwrite touch a file that is not ours.
+func parseManifest(data []byte) (*Manifest, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var m Manifest
+	if err := d.Decode(&m); err != nil {
+		return nil, fmt.Errorf("not a manifest of certwright: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("something follows the manifest at byte %d", d.InputOffset())
+	}
+	seen := newNames()
+	for i := range m.Files {
+		e := &m.Files[i]
+		if err := checkEntry(e); err != nil {
+			return nil, fmt.Errorf("files[%d]: %w", i, err)
+		}
+		if err := CheckPath(e.Path); err != nil {
+			return nil, fmt.Errorf("files[%d]: %w", i, err.(*Error).Err)
+		}
+		if err := seen.add(e.Path); err != nil {
+			return nil, fmt.Errorf("files[%d]: %w", i, err.(*Error).Err)
+		}
+	}
+	slices.SortFunc(m.Files, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	return &m, nil
+}
+
+// checkEntry fills in Mode and judges the values; the path is judged apart.
+func checkEntry(e *Entry) error {
+	mode, err := parseMode(e.ModeText)
+	if err != nil {
+		return err
+	}
+	e.Mode = mode
+	if !isDigest(e.SHA256) {
+		return errors.New("sha256 is not 64 hexadecimal digits")
+	}
+	if e.Size < 0 {
+		return errors.New("size is negative")
+	}
+	return nil
+}
+
+func parseMode(s string) (fs.FileMode, error) {
+	n, err := strconv.ParseUint(s, 8, 32)
+	if err != nil || n == 0 || n > 0o777 {
+		return 0, fmt.Errorf("mode %q is not a file mode such as 0600", s)
+	}
+	return fs.FileMode(n), nil
+}
+
+func modeText(m fs.FileMode) string { return fmt.Sprintf("%04o", m.Perm()) }
+
+func isDigest(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	_, err := hex.DecodeString(s)
+	return err == nil
+}
+
+// write prints the manifest with one line for each file: a difference between
+// two sets reads well, and a large one needs no copy in memory.
+func (m *Manifest) write(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	head, err := json.Marshal(struct {
+		Version string `json:"version"`
+		Profile string `json:"profile"`
+		Created any    `json:"created"`
+	}{m.Version, m.Profile, m.Created})
+	if err != nil {
+		return err
+	}
+	b.Write(head[:len(head)-1])
+	b.WriteString(",\"files\":[")
+	for i, e := range m.Files {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('\n')
+		b.Write(line)
+	}
+	b.WriteString("\n]}\n")
+	return b.Flush()
+}
+
+// sameFiles says whether two manifests describe the same files.
+func (m *Manifest) sameFiles(o *Manifest) bool {
+	if m.Profile != o.Profile || m.Version != o.Version {
+		return false
+	}
+	return slices.EqualFunc(m.Files, o.Files, func(a, b Entry) bool {
+		sameEnd := a.NotAfter == nil && b.NotAfter == nil ||
+			a.NotAfter != nil && b.NotAfter != nil && a.NotAfter.Equal(*b.NotAfter)
+		a.NotAfter, b.NotAfter = nil, nil
+		return sameEnd && a == b
+	})
+}

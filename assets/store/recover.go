@@ -1,0 +1,357 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"certwright/certs/untrusted"
+)
+
+// Outcome is what a recovery came to.
+type Outcome string
+
+// The outcomes of a recovery.
+const (
+	NothingToDo Outcome = "nothing"  // no run was interrupted here
+	KeptOld     Outcome = "kept-old" // a run had not reached its commit: the earlier state stands, its traces are gone
+	KeptNew     Outcome = "kept-new" // a run had: its set was completed
+)
+
+// Recovery is what Recover did, or with dryRun what it would do.
+type Recovery struct {
+	Dir     string
+	Outcome Outcome
+	DryRun  bool
+	Paths   []string // what was renamed, removed or swept, below Dir
+	Backup  string   // of the files that the completed set replaced
+}
+
+// String is a line for a person.
+func (r *Recovery) String() string {
+	dir := untrusted.Text(r.Dir).String()
+	would := func(did, will string) string {
+		if r.DryRun {
+			return will
+		}
+		return did
+	}
+	switch r.Outcome {
+	case KeptOld:
+		return fmt.Sprintf("%s: a run that was interrupted had not committed: %s its %d unfinished files and directories; the earlier state stands",
+			dir, would("removed", "would remove"), len(r.Paths))
+	case KeptNew:
+		return fmt.Sprintf("%s: a run was interrupted after its commit: %s its set (%d paths)", dir, would("completed", "would complete"), len(r.Paths))
+	}
+	return dir + ": nothing to recover"
+}
+
+// Recover finishes or undoes what an interrupted run left in dir, under its
+// lock. It is idempotent, and may itself be interrupted anywhere. With dryRun it
+// changes nothing and takes no lock. An error of kind NeedsPerson says which
+// files hold neither the old nor the new bytes; nothing was changed then.
+func Recover(ctx context.Context, fsys FS, dir string, dryRun bool) (*Recovery, error) {
+	p, err := locate(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := fsys.OpenRoot(p.anchor)
+	if err != nil {
+		return nil, failed("open", p.anchor, err)
+	}
+	defer root.Close()
+	if !dryRun {
+		unlock, err := lock(root, p)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
+	var r *Recovery
+	if p.name != "" {
+		r, err = sweepStagesIf(root, p, dryRun)
+	} else {
+		r, err = recoverIn(ctx, root, dir, time.Now(), dryRun)
+	}
+	if r == nil && err == nil {
+		r = &Recovery{Dir: dir, Outcome: NothingToDo, DryRun: dryRun}
+	}
+	return r, err
+}
+
+func sweepStages(root FS, p place) (*Recovery, error) { return sweepStagesIf(root, p, false) }
+
+// sweepStagesIf removes the staging directories of first installs that never
+// got to their rename. nil when there were none.
+func sweepStagesIf(root FS, p place, dryRun bool) (*Recovery, error) {
+	return sweep(root, p.dir, dryRun, func(name string) bool { return strings.HasPrefix(name, p.stagePrefix()) })
+}
+
+func sweep(root FS, dir string, dryRun bool, ours func(name string) bool) (*Recovery, error) {
+	infos, err := readDir(root, ".")
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, failed("list", dir, err)
+	}
+	r := &Recovery{Dir: dir, Outcome: KeptOld, DryRun: dryRun}
+	for _, info := range infos {
+		if !ours(info.Name()) {
+			continue
+		}
+		if !dryRun {
+			if err := removeTree(root, info.Name()); err != nil {
+				return nil, failed("remove", shownIn(dir, info.Name()), err)
+			}
+		}
+		r.Paths = append(r.Paths, info.Name())
+	}
+	if len(r.Paths) == 0 {
+		return nil, nil
+	}
+	slices.Sort(r.Paths)
+	return r, nil
+}
+
+// recoverIn settles a destination that exists; nil when there was nothing.
+func recoverIn(ctx context.Context, root FS, dir string, now time.Time, dryRun bool) (*Recovery, error) {
+	if err := cancelled(ctx); err != nil {
+		return nil, err
+	}
+	j, err := readJournal(root)
+	switch {
+	case errors.Is(err, errTorn):
+		return nil, needsPerson(dir, journalName, err)
+	case err != nil:
+		return nil, failed("read", shownIn(dir, journalName), err)
+	case j == nil:
+		return sweep(root, dir, dryRun, isPending)
+	}
+	return j.recover(root, dir, dryRun)
+}
+
+func needsPerson(dir, p string, err error) *Error {
+	return &Error{
+		Kind: NeedsPerson, Path: shownIn(dir, p), Err: err, State: unchanged,
+		Next: "compare it with " + filepath.Join(dir, txPrefix+"*") + ", then remove " + shownIn(dir, journalName) + " to keep what is there",
+	}
+}
+
+// recover completes the set of a durable journal.
+func (j *journal) recover(root FS, dir string, dryRun bool) (*Recovery, error) {
+	stage := path.Join(j.Tx, stagedName)
+	r := &Recovery{Dir: dir, Outcome: KeptNew, DryRun: dryRun}
+	var todo []step
+	for _, s := range j.Steps {
+		done, err := s.isDone(root, stage)
+		if err != nil {
+			return nil, needsPerson(dir, s.Path, err)
+		}
+		if !done {
+			todo = append(todo, s)
+			r.Paths = append(r.Paths, s.Path)
+		}
+	}
+	if dryRun {
+		return r, nil
+	}
+	for _, s := range todo {
+		if err := s.do(root, stage); err != nil {
+			return nil, pending("finish", shownIn(dir, s.Path), err, dir)
+		}
+	}
+	backup, err := finish(root, j)
+	if err != nil {
+		return nil, pending("clean up", dir, err, dir)
+	}
+	if backup != "" {
+		r.Backup = filepath.Join(dir, backup)
+	}
+	return r, nil
+}
+
+// isDone says whether a step was taken before the interruption. Its error says
+// that the step cannot be taken safely.
+func (s step) isDone(root FS, stage string) (bool, error) {
+	there, err := sumOf(root, s.Path)
+	if err != nil {
+		return false, err
+	}
+	switch s.Do {
+	case doDir:
+		staged := exists(root, path.Join(stage, s.Path))
+		if there != "" && staged {
+			return false, errors.New("something is in the way of a new directory")
+		}
+		return !staged, nil
+	case doRemove:
+		if there != "" && there != s.Old {
+			return false, errors.New("was to be removed, and somebody has changed it since")
+		}
+		return there == "", nil
+	}
+	if there == s.New {
+		return true, nil
+	}
+	staged, err := sumOf(root, path.Join(stage, s.Path))
+	if err != nil {
+		return false, err
+	}
+	if staged != s.New {
+		return false, errors.New("its new bytes are lost")
+	}
+	if s.Do == doInside {
+		return true, nil // its directory brings it
+	}
+	if there != s.Old {
+		return false, errors.New("holds neither its old nor its new bytes")
+	}
+	return false, nil
+}
+
+// sumOf is the SHA-256 of a regular file, "" when there is none, and a word for
+// anything else.
+func sumOf(root FS, name string) (string, error) {
+	info, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return info.Mode().Type().String(), nil
+	}
+	return hashFile(root, name)
+}
+
+// do takes one step: a single call of the system, whose failure counts only if
+// the step was in fact not taken.
+func (s step) do(root FS, stage string) error {
+	switch s.Do {
+	case doFile, doDir:
+		from := path.Join(stage, s.Path)
+		if err := root.Rename(from, s.Path); err != nil && (exists(root, from) || !exists(root, s.Path)) {
+			return err
+		}
+	case doRemove:
+		if err := root.Remove(s.Path); err != nil && exists(root, s.Path) {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish makes the renames durable, then removes the traces: the journal first,
+// because without it the rest is only rubbish. It returns the backup's name.
+func finish(root FS, j *journal) (string, error) {
+	dirs := map[string]bool{".": true}
+	for _, s := range j.Steps {
+		if s.Do != doInside {
+			dirs[path.Dir(s.Path)] = true
+		}
+	}
+	for dir := range dirs {
+		if err := root.SyncDir(dir); err != nil && !errors.Is(err, ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	if j.Backup != "" {
+		if err := root.Rename(path.Join(j.Tx, undoName), j.Backup); err != nil && !exists(root, j.Backup) {
+			return "", err
+		}
+	}
+	if err := root.Remove(journalName); err != nil && exists(root, journalName) {
+		return "", err
+	}
+	if err := removeTree(root, j.Tx); err != nil {
+		return "", err
+	}
+	for _, s := range slices.Backward(j.Steps) {
+		if s.Do == doRemove {
+			for dir := path.Dir(s.Path); dir != "."; dir = path.Dir(dir) {
+				if root.Remove(dir) != nil {
+					break // not empty: it holds other files
+				}
+			}
+		}
+	}
+	if err := root.SyncDir("."); err != nil && !errors.Is(err, ErrUnsupported) {
+		return "", err
+	}
+	return j.Backup, nil
+}
+
+// withdraw takes a journal back that may or may not have become durable, while
+// nothing has been renamed yet.
+func (tx *Tx) withdraw(cause *Error) error {
+	if err := tx.root.Remove(journalName); err != nil && exists(tx.root, journalName) {
+		return pending("take back the journal of", tx.place.dir, errors.Join(cause.Err, err), tx.place.dir)
+	}
+	if err := tx.syncDir("."); err != nil {
+		// The staging directory stays: should the journal come back after a
+		// power failure, the set can still be completed.
+		tx.close()
+		cause.Next = "run again; the next run removes what this one left"
+	}
+	return cause
+}
+
+// rollBack undoes the steps that were taken when one of them fails.
+func (tx *Tx) rollBack(j *journal, cause *Error) error {
+	undo := path.Join(tx.top, undoName)
+	for i, s := range slices.Backward(j.Steps) {
+		if err := s.undo(tx.root, tx.stage, undo, i); err != nil {
+			return &Error{
+				Kind: Pending, Op: cause.Op, Path: cause.Path, Err: cause.Err,
+				State: "some files are new and some old; the journal has both",
+				Next:  "run certwright recover " + untrusted.Text(tx.place.dir).ShellArg() + " when the cause is gone",
+			}
+		}
+	}
+	for _, s := range j.Steps {
+		if err := tx.root.SyncDir(path.Dir(s.Path)); err != nil && !errors.Is(err, ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) {
+			return pending("undo", cause.Path, err, tx.place.dir)
+		}
+	}
+	return tx.withdraw(cause)
+}
+
+// undo takes one step back. The staged and the old file both keep a name
+// throughout, so that a recovery can still go forwards from anywhere.
+func (s step) undo(root FS, stage, undo string, i int) error {
+	staged, old := path.Join(stage, s.Path), path.Join(undo, s.Path)
+	switch s.Do {
+	case doDir:
+		if exists(root, staged) {
+			return nil
+		}
+		return root.Rename(s.Path, staged)
+	case doFile, doRemove:
+		there, err := sumOf(root, s.Path)
+		if err != nil || there == s.Old {
+			return err
+		}
+		if s.Do == doFile && !exists(root, staged) {
+			if s.Old == "" {
+				return root.Rename(s.Path, staged)
+			}
+			if err := duplicate(root, s.Path, staged); err != nil {
+				return err
+			}
+		}
+		spare := fmt.Sprintf("%s.%d", undo, i)
+		if err := duplicate(root, old, spare); err != nil {
+			return err
+		}
+		return root.Rename(spare, s.Path)
+	}
+	return nil
+}
