@@ -11,7 +11,9 @@ package material
 import (
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"io/fs"
+	"slices"
 )
 
 // The caps on what is read, in bytes, and on what is taken from it.
@@ -55,7 +57,8 @@ const (
 )
 
 // Document is what an input was found to hold. Its lists are in the order of
-// the input.
+// the input; of a kubeconfig or a Secret the certificates for serving or for
+// the client come first, and those of CAs last.
 type Document struct {
 	Name         string
 	Size         int
@@ -82,6 +85,13 @@ type Certificate struct {
 	X509  *x509.Certificate // nil when it did not parse: Problems say why
 	Label string            // PEM type: CERTIFICATE, TRUSTED CERTIFICATE …; "" outside PEM
 	Line  int               // line of its BEGIN, from 1; 0 outside PEM
+	// Headers says that the block has RFC 1421 headers: readers of CA files
+	// skip it without a word, those of a server's own chain take it.
+	Headers bool
+	// Source is the place inside a container: "data/tls.crt" of a Secret,
+	// "users/admin/client-certificate-data" of a kubeconfig. "" elsewhere. The
+	// names in it are untrusted text.
+	Source string
 }
 
 // Key is one private key of a document.
@@ -89,12 +99,52 @@ type Key struct {
 	Signer    crypto.Signer // nil when it could not be read: Problems say why
 	Label     string        // PEM type
 	Line      int
-	Encrypted bool // it stood encrypted; Signer is set when the passphrase opened it
+	Encrypted bool   // it stood encrypted; Signer is set when the passphrase opened it
+	Source    string // as Certificate.Source
 }
 
 // Problem is a defect of an input's form.
 type Problem struct {
-	Rule   string // the rule's id: "utf8-bom", "malformed-der", "encrypted-key"
+	Rule   string // the rule's id, one of ProblemRules
 	Line   int    // 0 when unknown
 	Detail string // what was found, in words, free of key bytes; untrusted text in it is quoted with %q
+	// Certificate is the position, from 1, in Document.Certificates of the one
+	// that the problem is about; 0 when it is about no certificate in the list.
+	Certificate int
+	// Rescued says that what the problem hides from components was read all the
+	// same, so that writing it anew as PEM mends it.
+	Rescued bool
+	// Err is the class of a problem with an encrypted key or container, for
+	// errors.Is: ErrNoPassphrase, ErrPassphrase, ErrUnsupported, ErrDamaged or
+	// ErrCost. Nil for everything else and for what the passphrase opened.
+	Err error
+}
+
+// NeedsPassphrase says that something in the document stayed shut because no
+// passphrase was given, or not the right one.
+func (d *Document) NeedsPassphrase() bool {
+	return slices.ContainsFunc(d.Problems, func(p Problem) bool {
+		return errors.Is(p.Err, ErrNoPassphrase) || errors.Is(p.Err, ErrPassphrase)
+	})
+}
+
+// X509 lists the certificates that could be read.
+func (d *Document) X509() []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, c := range d.Certificates {
+		if c.X509 != nil {
+			out = append(out, c.X509)
+		}
+	}
+	return out
+}
+
+// Signer is the first private key that could be read, nil when there is none.
+func (d *Document) Signer() crypto.Signer {
+	for _, k := range d.Keys {
+		if k.Signer != nil {
+			return k.Signer
+		}
+	}
+	return nil
 }

@@ -1,0 +1,3 @@
+package material
+
+func (p *parser) yaml(data []byte) (Format, bool) { return "", false }
