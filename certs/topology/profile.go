@@ -237,12 +237,28 @@ type Files struct {
 	Bundle string `yaml:"bundle"` // a CA and all above it, for OpenSSL's tools
 }
 
+// Name is the file of a field, "" when it is not written.
+func (f Files) Name(field Field) string {
+	switch field {
+	case FieldCert:
+		return f.Cert
+	case FieldKey:
+		return f.Key
+	case FieldPublic:
+		return f.Public
+	case FieldBundle:
+		return f.Bundle
+	}
+	return ""
+}
+
 // Consumer is one parameter that takes a file of the slot.
 type Consumer struct {
 	Component string `yaml:"component"` // the program: etcd, kube-apiserver
-	As        As     `yaml:"as"`        // flag, env, config or secret
+	As        As     `yaml:"as"`        // flag, env, config, secret or kubeconfig
 	Name      string `yaml:"name"`      // --cert-file, BRIDGE_CA_FILE, grpc.tlsCert
 	Field     Field  `yaml:"field"`     // which file of the slot; default cert
+	Secret    string `yaml:"secret"`    // namespace/name, for the form secret
 	When      string `yaml:"when"`      // the condition under which to set it; empty: always
 }
 
@@ -254,7 +270,9 @@ const (
 	AsFlag   As = "flag"
 	AsEnv    As = "env"
 	AsConfig As = "config"
-	AsSecret As = "secret"
+	AsSecret As = "secret" // the parameter names a Secret, whose name is in Consumer.Secret
+	// AsKubeconfig is a parameter that takes the kubeconfig made of the slot.
+	AsKubeconfig As = "kubeconfig"
 )
 
 // Field is one file of a slot.
@@ -335,9 +353,21 @@ type Kubeconfig struct {
 	Purpose string      `yaml:"purpose"`
 }
 
-// Step is one paragraph of NEXT-STEPS.md; its text may use facts.
+// Step is one part of NEXT-STEPS.md; its text and commands may use facts. In
+// commands $DIR stands for the directory that was written, and $FLAGS for the
+// program's parameters, which package layout knows.
 type Step struct {
-	Title string   `yaml:"title"`
-	Text  string   `yaml:"text"`
-	Run   []string `yaml:"run"` // commands to paste
+	Title   string   `yaml:"title"`
+	Text    string   `yaml:"text"`
+	Program string   `yaml:"program"` // the consumer whose files are copied
+	Each    string   `yaml:"each"`    // a fact that lists hosts: Run is for each one, {{each}}
+	Run     []string `yaml:"run"`     // commands to paste
+
+	Hosts []HostStep `yaml:"-"` // Run, filled in, for each host of Each; Run is empty then
+}
+
+// HostStep is the commands of a step for one host.
+type HostStep struct {
+	Host string
+	Run  []string
 }

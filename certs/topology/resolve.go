@@ -142,13 +142,7 @@ func Resolve(p *Profile, given map[string]string) (*Topology, []*FactProblem) {
 		r.t.Kubeconfigs = append(r.t.Kubeconfigs, k)
 	}
 	for _, s := range p.NextSteps {
-		s.Text = r.one(s.Text)
-		run := make([]string, len(s.Run))
-		for i := range s.Run {
-			run[i] = r.one(s.Run[i])
-		}
-		s.Run = run
-		r.t.NextSteps = append(r.t.NextSteps, s)
+		r.t.NextSteps = append(r.t.NextSteps, r.step(s))
 	}
 	return r.t, r.problems
 }
@@ -156,6 +150,38 @@ func Resolve(p *Profile, given map[string]string) (*Topology, []*FactProblem) {
 type resolver struct {
 	t        *Topology
 	problems []*FactProblem
+	each     string // the host of a step's command that is being filled in
+}
+
+// values gives the values of a fact, and of {{each}}.
+func (r *resolver) values(fact string) ([]string, bool) {
+	if fact == "each" && r.each != "" {
+		return []string{r.each}, true
+	}
+	return r.t.Facts.values(fact)
+}
+
+func (r *resolver) step(s Step) Step {
+	s.Text = r.one(s.Text)
+	run := s.Run
+	fill := func() []string {
+		out := make([]string, len(run))
+		for i := range run {
+			out[i] = r.one(run[i])
+		}
+		return out
+	}
+	if s.Each == "" {
+		s.Run = fill()
+		return s
+	}
+	s.Run = nil
+	for _, host := range r.t.Facts.List(s.Each) {
+		r.each = host
+		s.Hosts = append(s.Hosts, HostStep{host, fill()})
+	}
+	r.each = ""
+	return s
 }
 
 // all evaluates an expression; a problem is noted once.
@@ -164,7 +190,7 @@ func (r *resolver) all(s string) []string {
 	if err != nil {
 		return nil // Validate has refused such a profile
 	}
-	vs, err := t.eval(r.t.Facts.values)
+	vs, err := t.eval(r.values)
 	var fp *FactProblem
 	if errors.As(err, &fp) && !slices.ContainsFunc(r.problems, func(o *FactProblem) bool { return *o == *fp }) {
 		if i := r.t.Profile.factIndex(fp.Fact); i < len(r.t.Profile.Facts) {

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 //	{{hostport api.host 443}}   each value with a port, an IPv6 address in brackets
 //
 // Parts that yield several values multiply the text: "a-{{range 2}}" is a-0 and a-1.
+// A fact that stands in a text twice has the same value in both places.
 type template []part
 
 type part struct {
@@ -82,24 +84,58 @@ func parsePart(inside string) (part, error) {
 	return part{}, fmt.Errorf("{{%s}}: write a fact, or cidrhost FACT N, range N, first FACT, hostport FACT PORT", strings.TrimSpace(inside))
 }
 
+// maxValues bounds what one template may yield: {{range 1000}}{{range 1000}}
+// in a user's profile must not take the memory of the machine.
+const maxValues = 10_000
+
 // eval yields every value of the template. values gives the values of a fact,
 // and whether they are good; a bad or unknown fact makes the whole text bad.
 func (t template) eval(values func(fact string) ([]string, bool)) ([]string, error) {
-	out := []string{""}
+	type partial struct {
+		text string
+		at   map[string]int // which value of a fact was taken
+	}
+	out := []partial{{}}
 	for _, p := range t {
 		vs, err := p.eval(values)
 		if err != nil {
 			return nil, err
 		}
-		next := make([]string, 0, len(out)*len(vs))
+		var next []partial
 		for _, before := range out {
-			for _, v := range vs {
-				next = append(next, before+v)
+			if i, taken := before.at[p.key()]; taken && i < len(vs) {
+				next = append(next, partial{before.text + vs[i], before.at})
+				continue
+			}
+			if len(next)+len(vs) > maxValues {
+				return nil, fmt.Errorf("yields more than %d values", maxValues)
+			}
+			for i, v := range vs {
+				at := before.at
+				if k := p.key(); k != "" && len(vs) > 1 {
+					if at = maps.Clone(at); at == nil {
+						at = map[string]int{}
+					}
+					at[k] = i
+				}
+				next = append(next, partial{before.text + v, at})
 			}
 		}
 		out = next
 	}
-	return out, nil
+	texts := make([]string, len(out))
+	for i := range out {
+		texts[i] = out[i].text
+	}
+	return texts, nil
+}
+
+// key is the fact whose values the part walks through, "" when it walks through none.
+func (p part) key() string {
+	if p.function == "first" || p.function == "range" {
+		return ""
+	}
+	return p.fact
 }
 
 // errBadFact stands for a fact whose own problem is reported elsewhere.

@@ -41,6 +41,9 @@ func (p *Profile) Validate() []error {
 type validator struct {
 	p    *Profile
 	errs []error
+
+	files map[string]SlotID // the slot of each file name
+	each  bool              // {{each}} is a fact here
 }
 
 func (v *validator) bad(path, format string, args ...any) {
@@ -109,7 +112,7 @@ func (v *validator) expr(path, s string) []string {
 	}
 	var used []string
 	for _, part := range t {
-		if part.fact == "" {
+		if part.fact == "" || part.fact == "each" && v.each {
 			continue
 		}
 		used = append(used, part.fact)
@@ -192,7 +195,7 @@ func (v *validator) component(id ComponentID) *ComponentSpec {
 
 func (v *validator) slots() {
 	seen := map[SlotID]bool{}
-	files := map[string]SlotID{}
+	v.files = map[string]SlotID{}
 	for i, s := range v.p.Slots {
 		path := fmt.Sprintf("slots[%d]", i)
 		comp, name, ok := strings.Cut(string(s.ID), "/")
@@ -235,13 +238,10 @@ func (v *validator) slots() {
 		for _, f := range []struct{ field, name string }{
 			{"cert", s.Files.Cert}, {"key", s.Files.Key}, {"public", s.Files.Public}, {"bundle", s.Files.Bundle},
 		} {
-			v.file(path+".files."+f.field, f.name, s.ID, files)
+			v.file(path+".files."+f.field, f.name, s.ID, v.files)
 		}
 		for j, u := range s.Consumers {
-			if !slices.Contains([]As{AsFlag, AsEnv, AsConfig, AsSecret}, u.As) {
-				v.bad(fmt.Sprintf("%s.consumers[%d].as", path, j), "must be flag, env, config or secret, not %q", u.As)
-			}
-			v.field(fmt.Sprintf("%s.consumers[%d].field", path, j), u.Field)
+			v.consumer(fmt.Sprintf("%s.consumers[%d]", path, j), s, u)
 		}
 		for j, o := range s.Outputs {
 			if o.Field != FieldID {
@@ -272,6 +272,38 @@ func (v *validator) file(path, name string, id SlotID, files map[string]SlotID) 
 func (v *validator) field(path string, f Field) {
 	if f != "" && !slices.Contains([]Field{FieldCert, FieldKey, FieldPublic, FieldBundle}, f) {
 		v.bad(path, "must be cert, key, public or bundle, not %q", f)
+	}
+}
+
+var secretPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9.-]{0,252}$`)
+
+func (v *validator) consumer(path string, s SlotSpec, u Consumer) {
+	if u.Component == "" {
+		v.bad(path+".component", "is empty; name the program that takes the file")
+	}
+	if u.Name == "" {
+		v.bad(path+".name", "is empty; name the parameter that takes the file")
+	}
+	v.field(path+".field", u.Field)
+	field := u.Field
+	if field == "" {
+		field = FieldCert
+	}
+	switch u.As {
+	case AsFlag, AsEnv, AsConfig:
+		if s.Files.Name(field) == "" {
+			v.bad(path+".field", "%s takes the %s of slot %q, and its files name none", u.Name, field, s.ID)
+		}
+	case AsSecret:
+		if !secretPattern.MatchString(u.Secret) {
+			v.bad(path+".secret", "must be namespace/name of the Secret, not %q", u.Secret)
+		}
+	case AsKubeconfig:
+		if !slices.ContainsFunc(v.p.Kubeconfigs, func(k Kubeconfig) bool { return k.Slot == s.ID }) {
+			v.bad(path+".as", "is kubeconfig, and no kubeconfig is made of slot %q", s.ID)
+		}
+	default:
+		v.bad(path+".as", "must be flag, env, config, secret or kubeconfig, not %q", u.As)
 	}
 }
 
@@ -341,16 +373,37 @@ func (v *validator) rest() {
 		if !v.hasAuthority(k.CA) {
 			v.bad(path+".ca", "unknown authority %q", k.CA)
 		}
-		if !filePattern.MatchString(k.File) {
-			v.bad(path+".file", "must be a relative path of lower-case letters, digits, dots and dashes, not %q", k.File)
+		if k.File == "" {
+			v.bad(path+".file", "is empty")
 		}
+		v.file(path+".file", k.File, k.Slot, v.files)
 		v.expr(path+".server", k.Server)
 		v.expr(path+".cluster", k.Cluster)
 	}
 	for i, s := range v.p.NextSteps {
-		v.expr(fmt.Sprintf("nextSteps[%d].text", i), s.Text)
-		for j, r := range s.Run {
-			v.expr(fmt.Sprintf("nextSteps[%d].run[%d]", i, j), r)
+		v.step(fmt.Sprintf("nextSteps[%d]", i), s)
+	}
+}
+
+func (v *validator) step(path string, s Step) {
+	v.expr(path+".text", s.Text)
+	if s.Each != "" {
+		switch f := v.fact(s.Each); {
+		case f == nil:
+			v.bad(path+".each", "unknown fact %q", s.Each)
+		case !f.Lists():
+			v.bad(path+".each", "fact %q is of type %s, and one that lists several values is needed", s.Each, f.Type)
 		}
+	}
+	v.each = s.Each != ""
+	for j, r := range s.Run {
+		v.expr(fmt.Sprintf("%s.run[%d]", path, j), r)
+	}
+	v.each = false
+	uses := func(slot SlotSpec) bool {
+		return slices.ContainsFunc(slot.Consumers, func(c Consumer) bool { return c.Component == s.Program })
+	}
+	if s.Program != "" && !slices.ContainsFunc(v.p.Slots, uses) {
+		v.bad(path+".program", "no slot has a consumer %q", s.Program)
 	}
 }
