@@ -1,12 +1,16 @@
 // Package prove connects: for each edge of a topology a real TLS handshake in
 // memory, with the certificates that will be written and each side configured
-// as the component configures itself. Start with Edges for what must work and
-// with Reach for what a stolen key would open.
+// as the component configures itself. Start with Edges for what must work,
+// with Reach for what a stolen key would open, and with CAReach for what a
+// stolen CA would.
 //
 // It opens no socket and writes no file.
 package prove
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"time"
 
 	"certwright/certs"
@@ -17,7 +21,7 @@ import (
 type Input struct {
 	Set     *certs.Set
 	Now     time.Time
-	Workers int // default GOMAXPROCS
+	Workers int // default one for each core
 }
 
 // Handshake is one connection that was tried.
@@ -33,7 +37,125 @@ type Handshake struct {
 	Error   string          `json:"error,omitempty"`   // the component's own message
 	User    string          `json:"user,omitempty"`    // who the API server takes the client for
 	Groups  []string        `json:"groups,omitempty"`
+
+	// Of a failure, what Problem says, in its parts.
+	Blame topology.SlotID `json:"blame,omitempty"` // the slot whose certificate was refused
+	Has   string          `json:"has,omitempty"`
+	Needs string          `json:"needs,omitempty"`
+	Fix   string          `json:"fix,omitempty"`
 }
+
+// Failed are the handshakes that had to work and did not.
+func Failed(hs []Handshake) []Handshake {
+	return pick(hs, func(h Handshake) bool { return !h.OK && h.Advised == "" })
+}
+
+// Warned are the handshakes that did not work, under names that are only advised.
+func Warned(hs []Handshake) []Handshake {
+	return pick(hs, func(h Handshake) bool { return !h.OK && h.Advised != "" })
+}
+
+// Passed are the handshakes that worked.
+func Passed(hs []Handshake) []Handshake {
+	return pick(hs, func(h Handshake) bool { return h.OK })
+}
+
+// OfEdge are the handshakes of one edge.
+func OfEdge(hs []Handshake, id string) []Handshake {
+	return pick(hs, func(h Handshake) bool { return h.Edge == id })
+}
+
+func pick(hs []Handshake, want func(Handshake) bool) []Handshake {
+	var out []Handshake
+	for _, h := range hs {
+		if want(h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// versions are those that components of a cluster speak today.
+var versions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
+
+// Edges makes every connection of the topology, once for each name that is
+// dialled and each TLS version, in the topology's order. A connection that
+// fails is in the answer, not in the error: that is for a set without a
+// topology, and for ctx, whose cause is returned when it ends.
+func Edges(ctx context.Context, in Input) ([]Handshake, error) {
+	b, err := newBench(in)
+	if err != nil {
+		return nil, err
+	}
+	jobs := b.jobs(versions)
+	out := make([]Handshake, len(jobs))
+	err = each(ctx, in.Workers, len(jobs), func(ctx context.Context, i int) { out[i] = b.prove(ctx, jobs[i]) })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// job is one handshake to be made.
+type job struct {
+	edge    *topology.Edge
+	name    topology.Name // zero when the edge dials none
+	version uint16
+}
+
+func (b *bench) jobs(versions []uint16) []job {
+	var jobs []job
+	for i := range b.set.Topology.Edges {
+		e := &b.set.Topology.Edges[i]
+		dials := e.Dials
+		if len(dials) == 0 {
+			dials = []topology.Name{{}}
+		}
+		for _, name := range dials {
+			for _, v := range versions {
+				jobs = append(jobs, job{e, name, v})
+			}
+		}
+	}
+	return jobs
+}
+
+// prove makes one handshake and says how it went.
+func (b *bench) prove(ctx context.Context, j job) Handshake {
+	e := j.edge
+	h := Handshake{
+		Edge: e.ID, Client: e.Client.Slot, Server: e.Server.Slot,
+		Name: j.name.Value, Advised: j.name.Advised, Version: tls.VersionName(j.version),
+	}
+	x := explainer{b: b, h: &h, edge: e}
+	client, server := b.slots[e.Client.Slot], b.slots[e.Server.Slot]
+	switch {
+	case server.err != nil:
+		x.unloadable(e.Server.Slot, server.err)
+		return h
+	case e.ClientCA != "" && client.err != nil:
+		x.unloadable(e.Client.Slot, client.err)
+		return h
+	case e.ClientCA != "" && b.pools[e.ClientCA] == nil:
+		x.noAnchor(e.ClientCA)
+		return h
+	case e.ServerCA != "" && b.pools[e.ServerCA] == nil:
+		x.noAnchor(e.ServerCA)
+		return h
+	}
+	seen, v := b.shake(ctx, j)
+	if v.err != nil {
+		x.refused(v)
+		return h
+	}
+	if err := x.identity(seen); err != nil {
+		return h
+	}
+	h.OK = true
+	return h
+}
+
+var errNoSet = errors.New("nothing to prove: there is no set, or it has no topology")
 
 // Opening is one server that the holder of a key can open.
 type Opening struct {

@@ -1,0 +1,132 @@
+package prove
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"certwright/certs"
+	"certwright/certs/topology"
+)
+
+// bench is a set loaded as components load it: each slot and each trust bundle
+// once, however many handshakes use it.
+type bench struct {
+	set   *certs.Set
+	now   time.Time
+	slots map[topology.SlotID]loaded
+	pools map[topology.AuthorityID]*x509.CertPool // of ca.crt; missing when there is none
+}
+
+// loaded is one slot's certificate and key, or why a component would not start
+// with them.
+type loaded struct {
+	cert *tls.Certificate
+	err  error
+}
+
+// The errors of slots that lack something to load.
+var (
+	errEmptySlot = errors.New("there is no certificate")
+	errNoKey     = errors.New("there is no private key")
+)
+
+func newBench(in Input) (*bench, error) {
+	if in.Set == nil || in.Set.Topology == nil {
+		return nil, errNoSet
+	}
+	if in.Now.IsZero() {
+		return nil, errors.New("nothing to prove: the time to prove it at is missing")
+	}
+	b := &bench{
+		set: in.Set, now: in.Now,
+		slots: map[topology.SlotID]loaded{}, pools: map[topology.AuthorityID]*x509.CertPool{},
+	}
+	t := in.Set.Topology
+	for i := range t.Slots {
+		if s := &t.Slots[i]; s.Kind == topology.Leaf {
+			cert, err := load(in.Set.Pairs[s.ID])
+			b.slots[s.ID] = loaded{cert, err}
+		}
+	}
+	for _, e := range t.Edges {
+		for _, id := range []topology.SlotID{e.Client.Slot, e.Server.Slot} {
+			if _, ok := b.slots[id]; !ok && id != "" {
+				b.slots[id] = loaded{err: fmt.Errorf("%s holds no certificate to present", id)}
+			}
+		}
+	}
+	for _, a := range t.Authorities {
+		anchor := in.Set.Anchor(a.ID)
+		if anchor == nil {
+			continue
+		}
+		pool := x509.NewCertPool()
+		if pool.AppendCertsFromPEM(encode("CERTIFICATE", anchor.Raw)) {
+			b.pools[a.ID] = pool
+		}
+	}
+	return b, nil
+}
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+// load reads a pair back from the bytes that will be written, as
+// tls.LoadX509KeyPair of a component does.
+func load(pair *certs.Pair) (*tls.Certificate, error) {
+	switch {
+	case pair.Leaf() == nil:
+		return nil, errEmptySlot
+	case pair.Key == nil:
+		return nil, errNoKey
+	}
+	var file []byte
+	for _, c := range pair.Certificates {
+		file = append(file, encode("CERTIFICATE", c.Raw)...)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(pair.Key)
+	if err != nil {
+		return nil, errors.New("the private key cannot be written as PKCS#8")
+	}
+	key := encode("PRIVATE KEY", der)
+	defer func() { clear(der); clear(key) }()
+	cert, err := tls.X509KeyPair(file, key)
+	if err != nil {
+		return nil, err
+	}
+	return &cert, nil
+}
+
+// each runs f for 0 to n-1 on that many goroutines and ends early with the
+// cause when ctx does. All goroutines have ended when it returns.
+func each(ctx context.Context, workers, n int, f func(context.Context, int)) error {
+	if workers < 1 {
+		workers = min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	}
+	var next atomic.Int64
+	loop := func() {
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
+			}
+			f(ctx, i)
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(workers, n) - 1 {
+		wg.Go(loop)
+	}
+	loop()
+	wg.Wait()
+	return context.Cause(ctx)
+}
