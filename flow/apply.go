@@ -1,0 +1,445 @@
+package flow
+
+import (
+	"maps"
+	"slices"
+
+	"certwright/certs/topology"
+	"certwright/flow/plan"
+)
+
+// Apply takes one event and returns what is to be done for it. It never
+// refuses an event: one that makes no sense now changes nothing.
+func (s *State) Apply(e Event) []Effect {
+	switch e := e.(type) {
+	case Next:
+		return s.next()
+	case Back:
+		return s.back()
+	case Goto:
+		return s.jump(e.Step)
+	case Checked, Looked, Filled, PreparedSet, Progressed, Wrote, Saved:
+		return s.outcome(e)
+	case Look:
+		return s.look()
+	case FillFrom:
+		return s.fill(e.Dir)
+	case Confirm:
+		s.confirmed = e.Typed
+		return nil
+	case Stop:
+		return s.stop()
+	}
+	if s.writing || s.at == StepDone {
+		return nil // the answers of a set that is being written are closed
+	}
+	return s.answer(e)
+}
+
+// answer changes one answer, and everything that hangs on it.
+func (s *State) answer(e Event) []Effect {
+	switch e := e.(type) {
+	case ChooseProfile:
+		return s.chooseProfile(e.Name)
+	case SetFact:
+		if s.plan.Facts == nil {
+			s.plan.Facts = map[string]string{}
+		}
+		if e.Value == "" {
+			delete(s.plan.Facts, e.Name)
+		} else {
+			s.plan.Facts[e.Name] = e.Value
+		}
+		s.resolve()
+		return append(s.checkAll(), s.stale(false)...)
+	case SetAlgorithm:
+		s.plan.Keys.Algorithm = e.Algorithm
+	case SetValidity:
+		if e.CA != 0 {
+			s.plan.Validity.CA = e.CA
+		}
+		if e.Leaf != 0 {
+			s.plan.Validity.Leaf = e.Leaf
+		}
+	case SetHierarchy:
+		s.plan.Hierarchy = e.Hierarchy
+	case SetMode:
+		s.setMode(e)
+		return append(s.checkAll(), s.stale(false)...)
+	case SetIntermediate:
+		c := s.plan.Components[e.Component]
+		c.Intermediate = e.On
+		s.setComponent(e.Component, c)
+	case SetSource:
+		effects := s.setSource(e.Field, e.Source, true)
+		return append(effects, s.stale(false)...)
+	case SetPassphrase:
+		clear(s.passphrases[e.Slot])
+		s.passphrases[e.Slot] = e.Passphrase
+		return append(s.check(e.Slot, false, false), s.stale(false)...)
+	case SetOutput:
+		s.plan.Output.Dir, s.confirmed = e.Dir, ""
+		return s.stale(true)
+	case SetLayouts:
+		s.plan.Output.Layouts = slices.Clone(e.Layouts)
+		return s.stale(true)
+	default:
+		return nil
+	}
+	return s.stale(false)
+}
+
+func (s *State) chooseProfile(name string) []Effect {
+	if name == s.plan.Profile {
+		return nil
+	}
+	profile, err := s.catalogue.Load(name)
+	if err != nil {
+		return nil // the catalogue lists only profiles that load
+	}
+	old := s.plan
+	s.plan, s.profile = plan.Default(profile), profile
+	s.plan.Profile = name
+	s.plan.Output = old.Output
+	for _, f := range profile.FactNames() { // what both profiles ask is not asked twice
+		if v, ok := old.Facts[f]; ok {
+			if s.plan.Facts == nil {
+				s.plan.Facts = map[string]string{}
+			}
+			s.plan.Facts[f] = v
+		}
+	}
+	s.sources, s.verdicts = map[Field]Source{}, map[topology.SlotID]Verdict{}
+	s.reached = map[Step]bool{StepProfile: true}
+	s.resolve()
+	return s.stale(false)
+}
+
+func (s *State) setComponent(id topology.ComponentID, c plan.Component) {
+	if s.plan.Components == nil {
+		s.plan.Components = map[topology.ComponentID]plan.Component{}
+	}
+	s.plan.Components[id] = c
+}
+
+func (s *State) setMode(e SetMode) {
+	for _, c := range s.topo.Components {
+		if (e.All || c.ID == e.Component) && slices.Contains(c.Modes(), e.Mode) {
+			p := s.plan.Components[c.ID]
+			p.Mode = e.Mode
+			s.setComponent(c.ID, p)
+		}
+	}
+	s.plansPaths()
+}
+
+// setSource keeps a field's material and has its slot judged again, and every
+// slot that is judged against it.
+func (s *State) setSource(f Field, src Source, debounced bool) []Effect {
+	if slot := s.topo.Slot(f.Slot); slot == nil {
+		return nil
+	}
+	if old := s.sources[f]; len(old.Pasted) > 0 {
+		clear(old.Pasted)
+	}
+	if src.Empty() {
+		delete(s.sources, f)
+	} else {
+		s.sources[f] = src
+	}
+	s.plansPaths()
+	return s.check(f.Slot, debounced && len(src.Pasted) == 0, false)
+}
+
+// plansPaths writes the paths of the sources that these modes ask for into the plan.
+func (s *State) plansPaths() {
+	for _, c := range s.topo.Components {
+		p, ok := s.plan.Components[c.ID]
+		if !ok {
+			continue
+		}
+		p.CA, p.Certs = nil, nil
+		for _, slot := range s.topo.Due(c.ID, p.Mode) {
+			f := plan.Files{Cert: s.sources[Field{slot.ID, PartCert}].Path, Key: s.sources[Field{slot.ID, PartKey}].Path}
+			switch {
+			case p.Mode == topology.BringCA:
+				p.CA = &f
+			case f != plan.Files{}:
+				if p.Certs == nil {
+					p.Certs = map[string]plan.Files{}
+				}
+				p.Certs[slot.ID.Name()] = f
+			}
+		}
+		s.plan.Components[c.ID] = p
+	}
+}
+
+// check has a slot judged, and with a CA the slots below it.
+func (s *State) check(id topology.SlotID, debounced, rechecked bool) []Effect {
+	slot := s.topo.Slot(id)
+	if slot == nil {
+		return nil
+	}
+	if _, due := s.isDue(id); !due {
+		return nil
+	}
+	ids := []topology.SlotID{id}
+	if slot.Kind == topology.CA {
+		for i := range s.topo.Slots {
+			if o := &s.topo.Slots[i]; o.Kind == topology.Leaf && o.Authority == slot.Authority && s.hasMaterial(o.ID) {
+				ids = append(ids, o.ID)
+			}
+		}
+	}
+	var effects []Effect
+	var answers *Answers
+	for _, id := range ids {
+		s.gen++
+		s.slotGen[id] = s.gen
+		if !s.hasMaterial(id) {
+			delete(s.verdicts, id)
+			continue
+		}
+		v := s.verdicts[id]
+		v.Pending = true
+		s.verdicts[id] = v
+		if answers == nil {
+			answers = s.Answers()
+		}
+		effects = append(effects, CheckSlot{Slot: id, Gen: s.gen, Answers: answers, Debounced: debounced, Rechecked: rechecked})
+	}
+	return effects
+}
+
+func (s *State) hasMaterial(id topology.SlotID) bool {
+	return !s.sources[Field{id, PartCert}].Empty() || !s.sources[Field{id, PartKey}].Empty()
+}
+
+// checkAll has every slot judged again whose material these modes ask for.
+func (s *State) checkAll() []Effect {
+	var effects []Effect
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range s.dueIn(m) {
+			if slot.Kind == topology.CA || slot.Kind == topology.KeyPair || s.caUnjudged(slot) {
+				effects = append(effects, s.check(slot.ID, false, false)...)
+			}
+		}
+	}
+	return effects
+}
+
+// caUnjudged says that no judgement of the slot's CA will take the slot along.
+func (s *State) caUnjudged(slot *topology.Slot) bool {
+	ca := s.topo.CASlot(slot.Authority)
+	if ca == nil || !s.hasMaterial(slot.ID) {
+		return false
+	}
+	_, due := s.isDue(ca.ID)
+	return !due
+}
+
+// stale throws the prepared set away because an answer changed. When only the
+// rendering is concerned, the keys and certificates are kept.
+func (s *State) stale(renderOnly bool) []Effect {
+	var keep *Prepared
+	if renderOnly && s.prepared != nil && s.prepared.Set != nil && len(s.prepared.Files) > 0 {
+		keep = s.prepared
+	}
+	wasPreparing := s.preparing
+	s.gen++
+	s.prepGen, s.prepared, s.prepErr, s.preparing = s.gen, nil, nil, false
+	if s.at == StepTopology || s.at == StepReview {
+		return s.prepare(keep)
+	}
+	if wasPreparing {
+		return []Effect{CancelPrepare{}}
+	}
+	return nil
+}
+
+// prepare asks for the whole set, unless it is there or something before it
+// stands in the way.
+func (s *State) prepare(keep *Prepared) []Effect {
+	if s.preparing || s.prepared != nil && s.prepErr == nil || len(s.answersBlock()) > 0 {
+		return nil
+	}
+	s.gen++
+	s.prepGen, s.preparing, s.prepErr, s.progress = s.gen, true, nil, Progress{Stage: "keys"}
+	return []Effect{Prepare{Gen: s.gen, Answers: s.Answers(), Keep: keep}}
+}
+
+func (s *State) next() []Effect {
+	if s.writing || s.at == StepDone || s.at == StepWrite || len(s.Blockers(s.at)) > 0 {
+		return nil
+	}
+	visible := s.Visible()
+	i := slices.Index(visible, s.at)
+	s.enter(visible[i+1])
+	effects := []Effect{Save{Plan: s.Plan()}}
+	switch s.at {
+	case StepTopology, StepReview:
+		effects = append(effects, s.prepare(nil)...)
+	case StepWrite:
+		effects = append(effects, s.write()...)
+	}
+	return effects
+}
+
+func (s *State) enter(step Step) {
+	s.at = step
+	s.reached[step] = true
+}
+
+// write starts the write, or waits for the set that is still being made.
+func (s *State) write() []Effect {
+	if s.prepared == nil || s.prepErr != nil {
+		return s.prepare(nil)
+	}
+	s.writing, s.written = true, nil
+	s.progress = Progress{Stage: "stage", Total: len(s.prepared.Files)}
+	return []Effect{Write{Prepared: s.prepared, Answers: s.Answers(), Force: s.prepared.Survey.Confirm() != ""}}
+}
+
+func (s *State) back() []Effect {
+	if s.writing || s.at == StepDone {
+		return nil
+	}
+	visible := s.Visible()
+	i := slices.Index(visible, s.at)
+	if i < 0 { // the step is no longer asked: the nearest before it that is
+		for _, step := range Steps() {
+			if step == s.at {
+				break
+			}
+			if j := slices.Index(visible, step); j >= 0 {
+				i = j + 1
+			}
+		}
+	}
+	if i > 0 {
+		s.enter(visible[i-1])
+	}
+	return nil
+}
+
+func (s *State) jump(step Step) []Effect {
+	if s.writing || s.at == StepDone || step == StepWrite || !s.reached[step] || !slices.Contains(s.Visible(), step) {
+		return nil
+	}
+	s.enter(step)
+	if step == StepTopology || step == StepReview {
+		return s.prepare(nil)
+	}
+	return nil
+}
+
+func (s *State) stop() []Effect {
+	if !s.preparing {
+		return nil
+	}
+	s.gen++
+	s.prepGen, s.preparing = s.gen, false
+	if s.at == StepWrite {
+		s.enter(StepReview)
+	}
+	return []Effect{CancelPrepare{}}
+}
+
+func (s *State) fill(dir string) []Effect {
+	var fields []Field
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range s.dueIn(m) {
+			fields = append(fields, Field{slot.ID, PartCert}, Field{slot.ID, PartKey})
+		}
+	}
+	if len(fields) == 0 || s.writing || s.at == StepDone {
+		return nil
+	}
+	s.gen++
+	s.fillGen, s.filling, s.filled = s.gen, true, nil
+	return []Effect{SortFolder{Gen: s.gen, Dir: dir, Answers: s.Answers(), Fields: fields}}
+}
+
+func (s *State) look() []Effect {
+	slots := map[topology.SlotID]map[string]Stamp{}
+	for id, v := range s.verdicts {
+		if _, due := s.isDue(id); due && !v.Pending && len(v.Stamps) > 0 {
+			slots[id] = maps.Clone(v.Stamps)
+		}
+	}
+	if len(slots) == 0 || s.writing {
+		return nil
+	}
+	return []Effect{LookAtFiles{Slots: slots}}
+}
+
+// outcome takes what an effect yielded. What belongs to an older question is dropped.
+func (s *State) outcome(e Event) []Effect {
+	switch e := e.(type) {
+	case Checked:
+		if s.slotGen[e.Slot] == e.Gen {
+			e.Verdict.Pending = false
+			s.verdicts[e.Slot] = e.Verdict
+		}
+	case Looked:
+		var effects []Effect
+		for _, id := range e.Changed {
+			effects = append(effects, s.check(id, false, true)...)
+		}
+		if len(effects) > 0 {
+			effects = append(effects, s.stale(false)...)
+		}
+		return effects
+	case Filled:
+		return s.take(e)
+	case Progressed:
+		if e.Gen == s.prepGen && s.preparing || s.writing && e.Gen == 0 {
+			s.progress = e.Progress
+		}
+	case PreparedSet:
+		if e.Gen != s.prepGen || !s.preparing {
+			return nil
+		}
+		s.preparing, s.prepared, s.prepErr = false, e.Prepared, e.Err
+		if s.at == StepWrite { // the person was faster than the keys
+			if len(s.Blockers(StepReview)) > 0 {
+				s.enter(StepReview)
+				return nil
+			}
+			return s.write()
+		}
+	case Wrote:
+		if !s.writing {
+			return nil
+		}
+		s.writing, s.written = false, &e.Written
+		if e.Written.Err == nil {
+			s.enter(StepDone)
+		}
+	case Saved:
+		s.saved = e
+	}
+	return nil
+}
+
+func (s *State) take(e Filled) []Effect {
+	if e.Gen != s.fillGen || !s.filling {
+		return nil
+	}
+	s.filling, s.filled = false, &e
+	if e.Err != nil || s.writing {
+		return nil
+	}
+	var effects []Effect
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range s.dueIn(m) {
+			for _, part := range []Part{PartCert, PartKey} {
+				if src, ok := e.Sources[Field{slot.ID, part}]; ok {
+					effects = append(effects, s.setSource(Field{slot.ID, part}, src, false)...)
+				}
+			}
+		}
+	}
+	return append(effects, s.stale(false)...)
+}

@@ -1,0 +1,178 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+
+	"certwright/certs/check"
+	"certwright/certs/prove"
+	"certwright/certs/topology"
+)
+
+// Blockers are what stops a step from being left forwards, the worst first.
+// Review is stopped by what stops any step before it.
+func (s *State) Blockers(step Step) []Blocker {
+	switch step {
+	case StepFacts:
+		return s.factBlockers()
+	case StepModes:
+		return s.modeBlockers()
+	case StepCA:
+		return s.slotBlockers(StepCA, topology.BringCA)
+	case StepCerts:
+		return append(s.slotBlockers(StepCerts, topology.BringCerts), s.sharedBlockers()...)
+	case StepTopology:
+		return append(s.answersBlock(), s.preparedBlockers()...)
+	case StepReview:
+		return append(append(s.answersBlock(), s.preparedBlockers()...), s.confirmBlockers()...)
+	}
+	return nil
+}
+
+// answersBlock is what stops the set from being made at all.
+func (s *State) answersBlock() []Blocker {
+	var out []Blocker
+	for _, step := range []Step{StepFacts, StepModes, StepCA, StepCerts} {
+		out = append(out, s.Blockers(step)...)
+	}
+	return out
+}
+
+func (s *State) factBlockers() []Blocker {
+	var out []Blocker
+	for _, p := range s.facts {
+		b := Blocker{Step: StepFacts, Where: p.Fact, Message: p.Message}
+		if p.Example != "" {
+			b.Fix = "write one like " + p.Example
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// modeBlockers are the modes that cannot be had. A CA key that is handed over
+// only at a later step is taken for granted here, and asked for there.
+func (s *State) modeBlockers() []Blocker {
+	choices := s.Choices()
+	for id, c := range choices {
+		c.CAKey = c.CAKey || c.Mode == topology.BringCerts
+		choices[id] = c
+	}
+	return s.unavailable(StepModes, choices)
+}
+
+// sharedBlockers are components that need another's CA key which was not given.
+func (s *State) sharedBlockers() []Blocker {
+	if len(s.modeBlockers()) > 0 {
+		return nil
+	}
+	return s.unavailable(StepCerts, s.Choices())
+}
+
+func (s *State) unavailable(step Step, choices map[topology.ComponentID]topology.Choice) []Blocker {
+	var out []Blocker
+	for _, c := range s.topo.Components {
+		err := s.topo.Available(c.ID, s.plan.Mode(c.ID), choices)
+		var u *topology.Unavailable
+		if errors.As(err, &u) {
+			out = append(out, Blocker{
+				Step: step, Where: string(c.ID),
+				Message: fmt.Sprintf("%s cannot be set to %s: %s", u.Component, u.Mode.Words(), u.Reason), Fix: u.Fix,
+			})
+		}
+	}
+	return out
+}
+
+// Unavailable says why a component cannot be in a mode as things stand, nil when it can.
+func (s *State) Unavailable(id topology.ComponentID, m topology.Mode) error {
+	return s.topo.Available(id, m, s.Choices())
+}
+
+func (s *State) slotBlockers(step Step, m topology.Mode) []Blocker {
+	var missing, wrong, pending []Blocker
+	for _, slot := range s.dueIn(m) {
+		at := Blocker{Step: step, Where: string(slot.ID), Slot: slot.ID, Part: PartCert}
+		if !s.hasMaterial(slot.ID) {
+			if !slot.Optional {
+				at.Message, at.Fix = slot.Title+" was not given", "choose a file, or paste it"
+				if slot.Kind == topology.KeyPair {
+					at.Part = PartKey
+				}
+				missing = append(missing, at)
+			}
+			continue
+		}
+		v := s.verdicts[slot.ID]
+		switch {
+		case v.Pending:
+			at.Message, at.Fix = slot.Title+" is being checked", "wait a moment"
+			pending = append(pending, at)
+		case v.NeedsPassphrase:
+			at.Part, at.Message, at.Fix = PartKey, "the key of "+slot.Title+" is encrypted", "type its passphrase"
+			wrong = append(wrong, at)
+		case !check.OK(v.Findings):
+			f := worst(v.Findings)
+			at.Message, at.Fix = f.Message, f.Fix
+			wrong = append(wrong, at)
+		case v.Pair == nil || s.keyDue(slot, m) && v.Pair.Key == nil:
+			at.Part, at.Message, at.Fix = PartKey, "the key of "+slot.Title+" was not given", "choose a file, or paste it"
+			if s.sources[Field{slot.ID, PartCert}].Empty() && slot.Kind != topology.KeyPair {
+				at.Part, at.Message = PartCert, "the certificate of "+slot.Title+" was not given"
+			}
+			missing = append(missing, at)
+		}
+	}
+	return append(append(wrong, missing...), pending...)
+}
+
+// keyDue says whether a slot needs its key in a mode: the key of a CA whose
+// certificates are all brought is not needed.
+func (s *State) keyDue(slot *topology.Slot, m topology.Mode) bool {
+	return slot.Kind != topology.CA || m == topology.BringCA
+}
+
+func worst(fs []check.Finding) check.Finding {
+	for _, sev := range []check.Severity{check.Error, check.Warning, check.Info} {
+		for _, f := range fs {
+			if f.Severity == sev {
+				return f
+			}
+		}
+	}
+	return check.Finding{}
+}
+
+// preparedBlockers are what is wrong with the set that was made: each finding
+// and each failed handshake by itself, or else the error that ended it.
+func (s *State) preparedBlockers() []Blocker {
+	var out []Blocker
+	if s.prepared != nil {
+		for _, f := range s.prepared.Findings {
+			if f.Severity == check.Error {
+				out = append(out, Blocker{Step: StepTopology, Where: string(f.Slot), Slot: f.Slot, Message: f.Message, Fix: f.Fix})
+			}
+		}
+		for _, h := range prove.Failed(s.prepared.Handshakes) {
+			out = append(out, Blocker{Step: StepTopology, Where: h.Edge, Slot: h.Server, Message: h.Problem, Fix: h.Fix})
+		}
+	}
+	if s.prepErr != nil && len(out) == 0 {
+		out = append(out, Blocker{Step: StepTopology, Where: "set", Message: s.prepErr.Error()})
+	}
+	return out
+}
+
+func (s *State) confirmBlockers() []Blocker {
+	if s.prepared == nil {
+		return nil
+	}
+	if r := s.prepared.Survey.Refused; r != nil {
+		return []Blocker{{Step: StepReview, Where: s.prepared.Survey.Dir, Message: r.Error(), Fix: "choose another directory: press o"}}
+	}
+	want, typed, asked := s.Confirmation()
+	if !asked || typed == want {
+		return nil
+	}
+	return []Blocker{{Step: StepReview, Where: s.prepared.Survey.Dir, Message: s.prepared.Survey.Confirm(), Fix: "type " + want + " to replace them, or press o for another directory"}}
+}

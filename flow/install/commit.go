@@ -1,0 +1,88 @@
+package install
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"certwright/assets/store"
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/flow/plan"
+)
+
+// Commit writes a prepared set, all of it or nothing. Replace says that a
+// person agreed to what Survey.Confirm said. Errors of the disk are *store.Error.
+//
+// It reads every input once more: one that changed since it was checked stops
+// the write, because what was proved is no longer what lies there.
+func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progress func(flow.Progress)) (flow.Receipt, error) {
+	if progress == nil {
+		progress = func(flow.Progress) {}
+	}
+	if err := unchanged(w, p); err != nil {
+		return flow.Receipt{}, err
+	}
+	dir := w.path(p.Survey.Dir)
+	if p.Survey.Dir == "" {
+		dir = w.path(plan.DefaultDir)
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	tx, err := store.Begin(ctx, w.Write, dir, store.Options{Force: replace, Version: w.Version, Profile: p.Topology.Profile.Name, Now: w.Now(), Bytes: total(p)})
+	if err != nil {
+		return flow.Receipt{}, err
+	}
+	defer tx.Abort() // does nothing after a commit
+	for i, f := range p.Files {
+		if err := tx.Add(storeFile(f)); err != nil {
+			return flow.Receipt{}, err
+		}
+		progress(flow.Progress{Stage: "stage", Item: f.Path, Done: i + 1, Total: len(p.Files)})
+	}
+	progress(flow.Progress{Stage: "verify"})
+	result, err := tx.Commit(ctx)
+	var se *store.Error
+	switch {
+	case errors.As(err, &se) && se.Kind == store.Pending:
+		// The new set is whole; only cleaning up is left, and the error says so.
+		return flow.Receipt{Dir: p.Survey.Dir, Written: len(p.Files), Notes: []string{err.Error()}}, err
+	case err != nil:
+		return flow.Receipt{}, err
+	}
+	receipt := flow.Receipt{Dir: p.Survey.Dir, Written: result.New + result.Overwritten, Unchanged: result.Same, Backup: result.Backup, Notes: result.Warnings}
+	if r := result.Recovered; r != nil && r.Outcome != store.NothingToDo {
+		receipt.Notes = append(receipt.Notes, r.String())
+	}
+	if !result.Durable && !w.Memory {
+		receipt.Notes = append(receipt.Notes, "the file system gives no promise that the files outlive a power cut")
+	}
+	return receipt, nil
+}
+
+func unchanged(w *World, p *flow.Prepared) error {
+	for path, was := range p.Inputs {
+		in, err := ReadInput(w.Read, w.path(path))
+		if err != nil {
+			return fmt.Errorf("%s was read when it was checked, and now: %w", untrusted.Text(path), err)
+		}
+		now := sha256.Sum256(in.Data)
+		clear(in.Data)
+		if !bytes.Equal(now[:], was.SHA256[:]) {
+			return fmt.Errorf("%s changed since it was checked; nothing was written; check it again and write then", untrusted.Text(path))
+		}
+	}
+	return nil
+}
+
+func total(p *flow.Prepared) int64 {
+	var n int64
+	for _, f := range p.Files {
+		n += int64(len(f.Data))
+	}
+	return n
+}

@@ -1,0 +1,180 @@
+package install
+
+import (
+	"context"
+	"crypto/x509"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"certwright/assets/store"
+	"certwright/certs"
+	"certwright/certs/check"
+	"certwright/certs/material"
+	"certwright/certs/place"
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+	"certwright/flow/plan"
+)
+
+// PlanFile is the name under which a set keeps its plan.
+const PlanFile = "certwright.yaml"
+
+// Loaded is a folder of certificates, sorted into the slots of a topology and
+// judged: a set that certwright wrote, or a pile of hand-made files.
+type Loaded struct {
+	Topology *topology.Topology
+	Sorted   place.Result
+	Ours     bool // sorted by the manifest of a set of ours
+	Slots    map[topology.SlotID]*LoadedSlot
+	// Set has a pair for each slot whose material could be read.
+	Set *certs.Set
+	// Findings are those of the whole; each slot has its own.
+	Findings []check.Finding
+}
+
+// LoadedSlot is one slot of a Loaded.
+type LoadedSlot struct {
+	CertFile, KeyFile string
+	Findings          []check.Finding
+}
+
+// OK says that every slot has its material and nothing stands against any of it.
+func (l *Loaded) OK() bool {
+	for _, s := range l.Slots {
+		if !check.OK(s.Findings) {
+			return false
+		}
+	}
+	return len(l.Sorted.Missing) == 0 && check.OK(l.Findings)
+}
+
+// PlanOf is the plan that a set of ours keeps, nil when there is none.
+func PlanOf(w *World, dir string) (*plan.Plan, error) {
+	file := filepath.Join(w.path(dir), PlanFile)
+	if _, err := w.Read.Stat(file); err != nil {
+		return nil, nil //nolint:nilerr // a folder without a plan is a hand-made one
+	}
+	data, err := ReadFile(w.Read, file, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.Parse(filepath.Join(dir, PlanFile), data)
+	if err != nil {
+		return nil, err
+	}
+	p.Resolve(w.path(dir))
+	return p, nil
+}
+
+// Load reads a folder, sorts it into the slots of the topology and judges each
+// slot and the whole.
+func Load(ctx context.Context, w *World, dir string, t *topology.Topology) (*Loaded, error) {
+	folder, err := ReadFolder(ctx, w, dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Loaded{Topology: t, Slots: map[topology.SlotID]*LoadedSlot{}}
+	var slots []*topology.Slot
+	for i := range t.Slots {
+		slots = append(slots, &t.Slots[i])
+	}
+	if m, err := store.ReadManifest(w.Read, w.path(dir)); err == nil && m != nil {
+		l.Ours = true
+		l.Sorted = byManifest(slots, folder.Files, m)
+	} else {
+		l.Sorted = place.Sort(slots, folder.Files)
+	}
+	for _, s := range folder.Skipped {
+		l.Sorted.Unplaced = append(l.Sorted.Unplaced, place.Unplaced{File: s.File, Why: s.Why})
+	}
+	docs := map[string]*material.Document{}
+	for _, f := range folder.Files {
+		docs[f.Name] = f.Doc
+	}
+	l.judge(w, docs)
+	return l, nil
+}
+
+// byManifest places the files of a set of ours where they were written, so that
+// two which somebody exchanged are found and not sorted back.
+func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) place.Result {
+	var out place.Result
+	entries := map[string]store.Entry{}
+	for _, e := range m.Files {
+		entries[e.Path] = e
+	}
+	for _, f := range files {
+		e, ok := entries[filepath.ToSlash(f.Name)]
+		if !ok {
+			out.Unplaced = append(out.Unplaced, place.Unplaced{File: f.Name, Why: "not in the manifest"})
+			continue
+		}
+		// ca/ keeps the CAs' own copies, and bundles repeat what lies beside them.
+		if e.Slot == "" || e.Kind == "bundle" || e.Kind == "kubeconfig" || strings.HasPrefix(e.Path, "ca/") || !strings.HasPrefix(e.Path, "tls/") {
+			continue
+		}
+		part := place.Cert
+		if e.Kind == "key" || e.Kind == "ca-key" {
+			part = place.Key
+		}
+		out.Placed = append(out.Placed, place.Placed{Slot: topology.SlotID(e.Slot), Part: part, File: f.Name, Why: "the manifest says so"})
+	}
+	for _, s := range slots {
+		part := place.Cert
+		if s.Kind == topology.KeyPair {
+			part = place.Key
+		}
+		if out.Find(s.ID, part) == "" {
+			out.Missing = append(out.Missing, s.ID)
+		}
+	}
+	return out
+}
+
+func (l *Loaded) judge(w *World, docs map[string]*material.Document) {
+	now := w.Now()
+	l.Set = &certs.Set{Topology: l.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Pairs: map[topology.SlotID]*certs.Pair{}}
+	for _, c := range l.Topology.Components {
+		l.Set.Modes[c.ID] = topology.BringCerts
+	}
+	others := map[topology.AuthorityID]*x509.Certificate{}
+	for _, a := range l.Topology.Authorities {
+		if doc := docs[l.Sorted.Find(a.Slot, place.Cert)]; doc != nil {
+			if c := firstCA(doc); c != nil {
+				others[a.ID] = c
+			}
+		}
+	}
+	for i := range l.Topology.Slots {
+		slot := &l.Topology.Slots[i]
+		s := &LoadedSlot{CertFile: l.Sorted.Find(slot.ID, place.Cert), KeyFile: l.Sorted.Find(slot.ID, place.Key)}
+		if s.CertFile == "" && s.KeyFile == "" {
+			continue
+		}
+		l.Slots[slot.ID] = s
+		in := check.SlotInput{Slot: slot, Topology: l.Topology, Cert: docs[s.CertFile], Key: docs[s.KeyFile], Now: now, Others: map[topology.AuthorityID]*x509.Certificate{}}
+		for a, c := range others {
+			if a != slot.Authority {
+				in.Others[a] = c
+			}
+		}
+		if ca := l.Topology.CASlot(slot.Authority); ca != nil && slot.Kind == topology.Leaf {
+			in.CA = docs[l.Sorted.Find(ca.ID, place.Cert)]
+		}
+		s.Findings = check.Slot(in)
+		if p := pair(slot, in.Cert, in.Key, in.CA); p != nil {
+			l.Set.Pairs[slot.ID] = p
+		}
+	}
+	for _, f := range check.Set(check.SetInput{Set: l.Set, Now: now}) {
+		own := l.Slots[f.Slot]
+		if own != nil && slices.ContainsFunc(own.Findings, func(o check.Finding) bool { return o.Rule == f.Rule }) {
+			continue
+		}
+		if own != nil && f.File == "" {
+			f.File = untrusted.Text(own.CertFile).String()
+		}
+		l.Findings = append(l.Findings, f)
+	}
+}

@@ -1,0 +1,239 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"certwright/assets/layout"
+	"certwright/assets/store"
+	"certwright/certs"
+	"certwright/certs/check"
+	"certwright/certs/issue"
+	"certwright/certs/prove"
+	"certwright/certs/topology"
+	"certwright/flow"
+	"certwright/flow/plan"
+)
+
+// Refusal says that the answers or the material do not make a set: everything
+// that stands against it. Nothing was written.
+type Refusal struct {
+	Findings   []check.Finding
+	Handshakes []prove.Handshake // the failed ones
+}
+
+func (r *Refusal) Error() string {
+	n := 0
+	var first string
+	for _, f := range r.Findings {
+		if f.Severity == check.Error {
+			if n++; first == "" {
+				first = f.Message + "; " + f.Fix
+				if f.File != "" {
+					first = f.File + ": " + first
+				} else if f.Slot != "" && !strings.HasPrefix(f.Message, string(f.Slot)) {
+					first = string(f.Slot) + ": " + first
+				}
+			}
+		}
+	}
+	for _, h := range r.Handshakes {
+		if n++; first == "" {
+			first = h.Problem + "; " + h.Fix
+		}
+	}
+	if n > 1 {
+		return fmt.Sprintf("%s (and %d more)", first, n-1)
+	}
+	return first
+}
+
+// NewAnswers are the answers of a plan that was read from a file, for the
+// headless commands. Its paths must start from the working directory already.
+func NewAnswers(c flow.Catalogue, p *plan.Plan) (*flow.Answers, error) {
+	profile, err := c.Load(p.Profile)
+	if err != nil {
+		return nil, err
+	}
+	t, problems := topology.Resolve(profile, p.Facts)
+	if len(problems) > 0 {
+		var errs []error
+		for _, problem := range problems {
+			errs = append(errs, problem)
+		}
+		return nil, errors.Join(errs...)
+	}
+	a := &flow.Answers{Plan: p, Profile: profile, Topology: t, Sources: flow.PlanSources(t, p), Passphrases: map[topology.SlotID][]byte{}}
+	return a, nil
+}
+
+// Prepare makes the whole set in memory and proves it. What it returns is
+// complete even with a *Refusal as the error, as far as it came, so that a
+// screen can show where it failed. It touches nothing.
+func Prepare(ctx context.Context, w *World, a *flow.Answers, keep *flow.Prepared, progress func(flow.Progress)) (*flow.Prepared, error) {
+	if progress == nil {
+		progress = func(flow.Progress) {}
+	}
+	p := &flow.Prepared{Topology: a.Topology}
+	if keep != nil {
+		*p = *keep
+	} else if err := makeSet(ctx, w, a, p, progress); err != nil {
+		return p, err
+	}
+	return p, render(ctx, w, a, p, progress)
+}
+
+func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, progress func(flow.Progress)) error {
+	g := w.gatherer(a)
+	brought, findings, stamps, err := g.all(ctx)
+	if err != nil {
+		return err
+	}
+	p.Findings, p.Inputs = findings, stamps
+	if !check.OK(findings) {
+		return &Refusal{Findings: findings}
+	}
+	if err := available(a, brought); err != nil {
+		return err
+	}
+	req := issue.Request{
+		Topology: a.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: brought, Subordinate: map[topology.AuthorityID]bool{},
+		Hierarchy: a.Plan.Hierarchy, Algorithm: a.Plan.Keys.Algorithm, CALife: a.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: a.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
+		Now: g.now, Keys: w.Keys, Workers: w.Workers, Rand: w.Rand,
+	}
+	for _, c := range a.Topology.Components {
+		req.Modes[c.ID] = a.Plan.Mode(c.ID)
+		if c.OwnsCA && req.Modes[c.ID] == topology.BringCA && a.Plan.Components[c.ID].Intermediate {
+			req.Subordinate[c.Authority] = true
+		}
+	}
+	set, err := issue.All(ctx, req, func(e issue.Event) {
+		progress(flow.Progress{Stage: "issue", Item: strings.TrimSpace(e.What + " " + string(e.Slot)), Done: e.Done, Total: e.Total})
+		if e.What == issue.WhatNote {
+			p.Notes = append(p.Notes, e.Note)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	p.Set = set
+	progress(flow.Progress{Stage: "check"})
+	p.Findings = append(p.Findings, fresh(p.Findings, check.Set(check.SetInput{Set: set, Now: g.now}))...)
+	return proveSet(ctx, w, p, g, progress)
+}
+
+// fresh leaves out what the slots' own check said already.
+func fresh(old, more []check.Finding) []check.Finding {
+	said := map[string]bool{}
+	for _, f := range old {
+		said[f.Rule+"\x00"+string(f.Slot)] = true
+	}
+	var out []check.Finding
+	for _, f := range more {
+		if !said[f.Rule+"\x00"+string(f.Slot)] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func proveSet(ctx context.Context, w *World, p *flow.Prepared, g *gatherer, progress func(flow.Progress)) error {
+	progress(flow.Progress{Stage: "prove"})
+	in := prove.Input{Set: p.Set, Now: g.now, Workers: w.Workers}
+	var err error
+	if p.Handshakes, err = prove.Edges(ctx, in); err != nil {
+		return err
+	}
+	if p.Openings, err = prove.Reach(ctx, in); err != nil {
+		return err
+	}
+	if failed := prove.Failed(p.Handshakes); len(failed) > 0 || !check.OK(p.Findings) {
+		return &Refusal{Findings: p.Findings, Handshakes: failed}
+	}
+	return nil
+}
+
+// available holds the modes against the keys that are really there.
+func available(a *flow.Answers, brought map[topology.SlotID]*certs.Pair) error {
+	choices := map[topology.ComponentID]topology.Choice{}
+	for _, c := range a.Topology.Components {
+		choice := topology.Choice{Mode: a.Plan.Mode(c.ID), Intermediate: a.Plan.Components[c.ID].Intermediate}
+		if ca := a.Topology.CASlot(c.Authority); c.OwnsCA && ca != nil {
+			choice.CAKey = brought[ca.ID] != nil && brought[ca.ID].Key != nil
+		}
+		choices[c.ID] = choice
+	}
+	for _, c := range a.Topology.Components {
+		if err := a.Topology.Available(c.ID, choices[c.ID].Mode, choices); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// render makes the files of the set and holds them against the destination.
+func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, progress func(flow.Progress)) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	progress(flow.Progress{Stage: "render"})
+	typed := a.Plan.Output.Dir
+	if typed == "" {
+		typed = plan.DefaultDir
+	}
+	dir := w.path(typed)
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	saved := a.Plan.Explicit(a.Profile)
+	saved.Output.Dir = dir
+	saved.Resolve(w.Dir)
+	planText, err := saved.Relative(dir).Marshal()
+	if err != nil {
+		return err
+	}
+	p.Files, err = layout.Render(layout.Request{
+		Set: p.Set, Layouts: a.Plan.Output.Layouts, Dir: dir, Plan: planText, Now: w.Now(), Version: w.Version,
+	})
+	if err != nil {
+		return err
+	}
+	p.Survey, err = survey(w, typed, dir, p)
+	return err
+}
+
+func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) {
+	s := flow.Survey{Dir: typed}
+	existing, err := store.Inspect(w.Write, dir)
+	if err != nil {
+		var se *store.Error
+		if errors.As(err, &se) && (se.Kind == store.Refused || se.Kind == store.NeedsPerson) {
+			s.Refused = err
+			return s, nil
+		}
+		return s, err
+	}
+	s.Existing = existing.Summary()
+	s.Foreign = existing.State == store.Foreign && len(existing.Files) > 0
+	planned := make([]store.Planned, len(p.Files))
+	byPath := map[string]layout.File{}
+	for i, f := range p.Files {
+		planned[i] = storeFile(f).Planned()
+		byPath[f.Path] = f
+	}
+	for _, c := range existing.Changes(planned) {
+		f := byPath[c.Path]
+		s.Changes = append(s.Changes, flow.Change{
+			Path: c.Path, What: flow.What(c.What), Mode: f.Mode, Size: len(f.Data), Kind: f.Kind, Slot: f.Slot,
+			OldSize: int(c.OldSize), Modified: c.Modified,
+		})
+	}
+	return s, nil
+}
+
+func storeFile(f layout.File) store.File {
+	return store.File{Path: f.Path, Data: f.Data, Mode: f.Mode, Slot: string(f.Slot), Kind: string(f.Kind), Serial: f.Serial, NotAfter: f.NotAfter}
+}

@@ -1,0 +1,52 @@
+// Package install is the pipeline from the answers to the files: resolve,
+// gather, issue, check, prove, render, commit. Start with Prepare, which makes
+// a whole set in memory and touches nothing, and Commit, which writes it. The
+// wizard reaches both through Runner, the headless commands call them directly,
+// so the two cannot disagree.
+//
+// Nothing is written before the set was checked and proved, and only through
+// package store. It never shows anything: progress and findings are handed up.
+package install
+
+import (
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/afero"
+
+	"certwright/assets/store"
+	"certwright/certs/issue"
+	"certwright/flow"
+)
+
+// World is what the pipeline needs of the world outside. Main passes the real
+// one, tests and the demo one in memory.
+type World struct {
+	// Read is the disk that material is read from.
+	Read afero.Fs
+	// Write is the disk that sets are written to.
+	Write store.FS
+	// Dir is the working directory, which relative paths start from.
+	Dir string
+	// Memory says that Write outlives nothing, as in a demo.
+	Memory bool
+	Now    func() time.Time
+	// Rand is the randomness of serial numbers; keys always come from the
+	// runtime's own secure source.
+	Rand io.Reader
+	// Keys makes the private keys; nil makes each when it is needed.
+	Keys issue.KeyMaker
+	// Workers is how many keys and handshakes are made at once; 0 for one per core.
+	Workers   int
+	Version   string
+	Catalogue flow.Catalogue
+}
+
+// path makes a path that a person typed one that can be opened.
+func (w *World) path(p string) string {
+	if p == "" || filepath.IsAbs(p) || w.Dir == "" {
+		return p
+	}
+	return filepath.Join(w.Dir, p)
+}
