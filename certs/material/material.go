@@ -63,6 +63,7 @@ type Document struct {
 	Name         string
 	Size         int
 	SHA256       [32]byte
+	Mode         fs.FileMode // the file's mode as Input gave it, 0 when there was no file
 	Format       Format
 	Certificates []Certificate
 	Keys         []Key

@@ -21,7 +21,7 @@ const maxDepth = 4
 // and not kept.
 func Parse(in Input) *Document {
 	p := &parser{
-		doc:        &Document{Name: in.Name, Size: len(in.Data), SHA256: sha256.Sum256(in.Data)},
+		doc:        &Document{Name: in.Name, Size: len(in.Data), SHA256: sha256.Sum256(in.Data), Mode: in.Mode},
 		passphrase: in.Passphrase,
 		budget:     budget{left: maxWork},
 		counts:     map[string]int{},
