@@ -1,0 +1,109 @@
+package wizard
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// leaveDialog is what ctrl+c asks: save, discard or stay.
+type leaveDialog struct {
+	saving bool
+	failed error // of the save: nobody leaves believing that it worked
+}
+
+var (
+	keySave    = key.NewBinding(key.WithKeys("s", "enter"), key.WithHelp("s", "save and leave"))
+	keyDiscard = key.NewBinding(key.WithKeys("d"), key.WithHelp("d", "discard"))
+	keyStay    = key.NewBinding(key.WithKeys("esc"), key.WithHelp("esc", "stay"))
+)
+
+func (d *leaveDialog) keys(r *root) []key.Binding {
+	if r.env.PlanPath == "" {
+		return []key.Binding{keyDiscard, keyStay}
+	}
+	return []key.Binding{keySave, keyDiscard, keyStay}
+}
+
+func (r *root) leaveKey(k tea.KeyMsg) tea.Cmd {
+	switch {
+	case key.Matches(k, keyStay):
+		r.leave = nil
+	case key.Matches(k, keyDiscard):
+		r.end.how = Left
+		return tea.Quit
+	case key.Matches(k, keySave) && r.env.PlanPath != "" && !r.leave.saving:
+		r.leave.saving, r.leave.failed = true, nil
+		return r.work.start([]flow.Effect{flow.Save{Plan: r.env.Flow.Plan()}})
+	}
+	return nil
+}
+
+// saved takes the end of a save. Only one that was asked for ends the program.
+func (r *root) saved(e flow.Saved) tea.Cmd {
+	if r.leave == nil || !r.leave.saving {
+		return nil
+	}
+	r.leave.saving = false
+	if e.Err != nil {
+		r.leave.failed = e.Err
+		return nil
+	}
+	r.end.how = SavedAnswers
+	return tea.Quit
+}
+
+func (d *leaveDialog) status(r *root) Status {
+	switch {
+	case d.saving:
+		return Status{theme.BusySign, "saving your answers"}
+	case d.failed != nil:
+		return Status{theme.BadSign, sentence("not saved: "+d.failed.Error(), "")}
+	}
+	return Status{theme.NoSign, "ctrl+c again leaves at once and discards what was not saved."}
+}
+
+func (d *leaveDialog) view(r *root, w, h int) string {
+	th := r.env.Theme
+	const bw = 56
+	lines := []string{"", "Nothing has been written."}
+	if r.env.PlanPath != "" {
+		lines = append(
+			lines, "Your answers can be kept (no keys in the file).", "",
+			"  "+th.Line().Add(theme.Key, "s").Plain("  save to ").Plain(th.CutMiddle(untrusted.Text(r.env.PlanPath).String(), bw-26)).Plain(" and leave").String(),
+		)
+	} else {
+		lines = append(lines, "")
+	}
+	lines = append(
+		lines,
+		"  "+th.Line().Add(theme.Key, "d").Plain("  discard and leave").String(),
+		"  "+th.Line().Add(theme.Key, "esc").Plain("  stay").String(),
+	)
+	if d.failed != nil {
+		lines = append(lines, "", th.Line().Sign(theme.BadSign).Plain(" the answers could not be saved").String())
+	}
+	return centred(box{title: "Leave certwright?", focus: true}.draw(th, lines, bw, len(lines)+3), w, h)
+}
+
+// centred puts a block into the middle of w x h cells.
+func centred(b string, w, h int) string {
+	rows := strings.Split(b, "\n")
+	var out []string
+	for range max(0, (h-len(rows))/2) {
+		out = append(out, "")
+	}
+	left := ""
+	if len(rows) > 0 {
+		left = strings.Repeat(" ", max(0, (w-cells(rows[0]))/2))
+	}
+	for _, row := range rows {
+		out = append(out, left+row)
+	}
+	return block(out, w, h)
+}

@@ -1,0 +1,426 @@
+package wizard
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/topology"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// root is the one model of the terminal program: it draws the frame, hands keys
+// to the screen of the step, and runs effects.
+type root struct {
+	env     *Env
+	work    *work
+	screens map[flow.Step]Screen
+	at      flow.Step
+	w, h    int
+
+	leave *leaveDialog
+	help  *helpPage
+	said  Status // until the next key
+	// nudged says that enter was refused: the status line stands out.
+	nudged  bool
+	refused *flow.Blocker
+	typed   burst
+
+	ticking, looking bool
+	end              ending
+	planPath         string // where answers are saved, as a person typed it; "" nowhere
+	crash            any
+}
+
+// ending says how the program came to its end.
+type ending struct {
+	how    Outcome
+	signal os.Signal
+}
+
+// Messages of the frame.
+type (
+	tickMsg   struct{}
+	lookMsg   struct{}
+	signalMsg struct{ signal os.Signal }
+	resumeMsg struct {
+		state   *flow.State
+		effects []flow.Effect
+		err     error
+	}
+)
+
+func newRoot(env *Env, k *work, effects []flow.Effect) (*root, tea.Cmd) {
+	r := &root{env: env, work: k}
+	env.Do, env.Say = r.do, func(s Status) { r.said = s }
+	if env.Tick == nil {
+		env.Tick = func(d time.Duration, msg tea.Msg) tea.Cmd {
+			return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+		}
+	}
+	env.Quit = r.quit
+	env.Resume = r.resume
+	if env.Copy == nil {
+		env.Copy = func(string) tea.Cmd { return nil }
+	}
+	r.screens = map[flow.Step]Screen{}
+	return r, tea.Batch(k.start(effects), r.arrive())
+}
+
+func (r *root) Init() tea.Cmd { return nil }
+
+// screen is the screen of the step, made when it is first shown.
+func (r *root) screen() Screen {
+	s := r.screens[r.at]
+	if s == nil {
+		s = makeScreen(r.at, r.env)
+		r.screens[r.at] = s
+	}
+	return s
+}
+
+// do applies an event and runs what comes of it.
+func (r *root) do(e flow.Event) tea.Cmd {
+	before := r.env.Flow.At()
+	effects := r.env.Flow.Apply(e)
+	if _, next := e.(flow.Next); next && r.env.Flow.At() == before {
+		if b := r.env.Flow.Blockers(before); len(b) > 0 {
+			r.nudged, r.refused = true, &b[0]
+		}
+	}
+	return r.work.start(effects)
+}
+
+// Update takes one message. A panic in it is a bug: the program ends with the
+// terminal restored, and Run says so.
+func (r *root) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.crash, cmd = v, tea.Quit
+		}
+	}()
+	if r.crash != nil {
+		return r, tea.Quit
+	}
+	return r, tea.Batch(r.take(msg), r.settle())
+}
+
+func (r *root) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		r.w, r.h = msg.Width, msg.Height
+		return nil
+	case tea.KeyMsg:
+		return r.key(msg)
+	case burstMsg:
+		if r.typed.on && msg.gen == r.typed.gen {
+			return r.keys(r.typed.end())
+		}
+		return nil
+	case doneMsg:
+		return r.answered(msg.event)
+	case tickMsg:
+		r.ticking = false
+		if p := r.work.progress.Load(); p != nil {
+			return r.do(*p)
+		}
+		return nil
+	case lookMsg:
+		r.looking = false
+		return r.do(flow.Look{})
+	case signalMsg:
+		return r.signalled(msg.signal)
+	case resumeMsg:
+		return r.resumed(msg)
+	case tea.ResumeMsg:
+		return tea.ClearScreen // whoever had the terminal meanwhile drew on it
+	case tea.FocusMsg, tea.BlurMsg, tea.MouseMsg:
+		return nil
+	}
+	return r.screen().Update(msg)
+}
+
+// settle follows the flow to another step and keeps the clocks that it needs.
+func (r *root) settle() tea.Cmd {
+	var cmds []tea.Cmd
+	if b := r.refused; b != nil {
+		r.refused = nil
+		if j, ok := r.screen().(jumper); ok {
+			cmds = append(cmds, j.JumpTo(*b))
+		}
+	}
+	cmds = append(cmds, r.arrive())
+	if _, busy := r.env.Flow.Preparing(); busy && !r.ticking {
+		r.ticking = true
+		cmds = append(cmds, r.env.Tick(tickPause, tickMsg{}))
+	}
+	if !r.looking && r.slotsOpen() {
+		r.looking = true
+		cmds = append(cmds, r.env.Tick(lookPause, lookMsg{}))
+	}
+	return tea.Batch(cmds...)
+}
+
+func (r *root) arrive() tea.Cmd {
+	if r.at == r.env.Flow.At() {
+		return nil
+	}
+	r.at = r.env.Flow.At()
+	r.nudged, r.help, r.said = false, nil, Status{}
+	return r.screen().Open()
+}
+
+// slotsOpen says that material from files is on screen, so that a change on
+// disk must show.
+func (r *root) slotsOpen() bool {
+	switch r.at {
+	case flow.StepCA, flow.StepCerts, flow.StepTopology, flow.StepReview:
+		return len(r.env.Flow.Due(topology.BringCA))+len(r.env.Flow.Due(topology.BringCerts)) > 0
+	}
+	return false
+}
+
+// answered applies the event of an effect.
+func (r *root) answered(e flow.Event) tea.Cmd {
+	if e == nil {
+		return nil
+	}
+	cmd := r.do(e)
+	switch e := e.(type) {
+	case flow.Saved:
+		return tea.Batch(cmd, r.saved(e))
+	case flow.Wrote:
+		if r.end.how != "" { // somebody asked to leave while it ran
+			return tea.Batch(cmd, tea.Quit)
+		}
+	}
+	return cmd
+}
+
+// The keys of the frame.
+var (
+	keyLeave = key.NewBinding(key.WithKeys("ctrl+c"), key.WithHelp("ctrl+c", "leave"))
+	keyStop  = key.NewBinding(key.WithKeys("ctrl+c"), key.WithHelp("ctrl+c", "stop"))
+	keyBack  = key.NewBinding(key.WithKeys("esc"), key.WithHelp("esc", "back"))
+	keyHelp  = key.NewBinding(key.WithKeys("?", "f1"), key.WithHelp("?", "help"))
+	keyF1    = key.NewBinding(key.WithKeys("f1"), key.WithHelp("f1", "help"))
+	keySleep = key.NewBinding(key.WithKeys("ctrl+z"), key.WithHelp("ctrl+z", "suspend"))
+)
+
+// key gathers what may be a paste and hands on everything else.
+func (r *root) key(k tea.KeyMsg) tea.Cmd {
+	if r.tooSmall() && !key.Matches(k, keyLeave) {
+		return nil
+	}
+	switch {
+	case r.typed.on && r.typed.take(k), !r.typed.on && r.typed.begins(k, r.takesPEM()) && r.typed.take(k):
+		return r.env.Tick(burstPause, burstMsg{r.typed.gen})
+	case r.typed.on:
+		return tea.Batch(r.keys(r.typed.end()), r.one(k))
+	}
+	return r.one(k)
+}
+
+func (r *root) keys(ks []tea.KeyMsg) tea.Cmd {
+	var cmds []tea.Cmd
+	for _, k := range ks {
+		cmds = append(cmds, r.one(k))
+	}
+	return tea.Batch(cmds...)
+}
+
+// one takes one key or paste. Letters that arrived together are told apart
+// unless they are being typed into a field.
+func (r *root) one(k tea.KeyMsg) tea.Cmd {
+	if k.Paste {
+		return r.paste(k)
+	}
+	if !r.screen().Typing() || r.leave != nil || r.help != nil {
+		var cmds []tea.Cmd
+		for _, k := range split(k) {
+			cmds = append(cmds, r.single(k), r.arrive())
+		}
+		return tea.Batch(cmds...)
+	}
+	return r.single(k)
+}
+
+func (r *root) single(k tea.KeyMsg) tea.Cmd {
+	r.said, r.nudged = Status{}, false
+	switch {
+	case key.Matches(k, keySleep):
+		return tea.Suspend
+	case key.Matches(k, keyLeave):
+		return r.interrupt()
+	case r.leave != nil:
+		return r.leaveKey(k)
+	case r.help != nil:
+		return r.helpKey(k)
+	}
+	s := r.screen()
+	switch {
+	case key.Matches(k, keyBack):
+		return r.back(s)
+	case key.Matches(k, keyF1), !s.Typing() && key.Matches(k, keyHelp):
+		r.help = &helpPage{}
+		return nil
+	case !s.Typing() && !slices.ContainsFunc(s.Keys(), func(b key.Binding) bool { return key.Matches(k, b) }):
+		if step, ok := r.digit(k); ok {
+			return r.do(flow.Goto{Step: step})
+		}
+	}
+	return s.Update(k)
+}
+
+// digit is the step that a digit jumps to: one that was on screen before.
+func (r *root) digit(k tea.KeyMsg) (flow.Step, bool) {
+	if k.Type != tea.KeyRunes || len(k.Runes) != 1 || k.Alt {
+		return "", false
+	}
+	visible := r.env.Flow.Visible()
+	n := int(k.Runes[0] - '1')
+	if n < 0 || n >= len(visible) || !r.env.Flow.Reached(visible[n]) {
+		return "", false
+	}
+	return visible[n], true
+}
+
+func (r *root) back(s Screen) tea.Cmd {
+	if s.Back() {
+		return nil
+	}
+	if r.env.Flow.Writing() {
+		r.said = Status{theme.WarnSign, "files are being written; ctrl+c stops that safely"}
+		return nil
+	}
+	before := r.env.Flow.At()
+	cmd := r.do(flow.Back{})
+	if r.env.Flow.At() == before && before == flow.StepProfile {
+		r.said = Status{theme.NoSign, "This is the first step. ctrl+c leaves."}
+	}
+	return cmd
+}
+
+// paste hands a paste to the screen: its line ends made \n, none that is too
+// long, and no PEM block where a name belongs.
+func (r *root) paste(k tea.KeyMsg) tea.Cmd {
+	r.said, r.nudged = Status{}, false
+	if r.leave != nil || r.help != nil || r.env.Flow.Writing() {
+		return nil
+	}
+	if n := size(k.Runes); n > maxPaste {
+		clear(k.Runes)
+		r.said = Status{theme.BadSign, "the paste is larger than 1 MiB and was not kept. Save it to a file and choose that."}
+		return nil
+	}
+	k.Runes = unixLines(k.Runes)
+	if text := string(k.Runes); strings.Contains(text, pemMark) && !r.takesPEM() {
+		clear(k.Runes)
+		what := "a PEM block"
+		if strings.Contains(text, "PRIVATE KEY-----") {
+			what = "a private key"
+		}
+		r.said = Status{theme.BadSign, "that was " + what + ", not a value of this field. It was neither kept nor shown."}
+		return nil
+	}
+	return r.screen().Update(k)
+}
+
+func (r *root) takesPEM() bool {
+	if t, ok := r.screen().(pemTaker); ok {
+		return t.TakesPEM()
+	}
+	return r.at == flow.StepCA || r.at == flow.StepCerts
+}
+
+// interrupt is ctrl+c: it stops a write safely, else asks once, and leaves at
+// once the second time.
+func (r *root) interrupt() tea.Cmd {
+	f := r.env.Flow
+	switch {
+	case f.Writing():
+		r.work.writer.stop()
+		r.said = Status{theme.BusySign, "stopping; if the files are being put in place already, that is finished first"}
+		return nil
+	case f.At() == flow.StepWrite && r.preparing():
+		return r.do(flow.Stop{})
+	case f.At() == flow.StepDone:
+		return r.quit()
+	case r.leave != nil || r.tooSmall():
+		r.end.how = Left
+		return tea.Quit
+	}
+	r.help, r.leave = nil, &leaveDialog{}
+	return nil
+}
+
+func (r *root) preparing() bool {
+	_, busy := r.env.Flow.Preparing()
+	return busy
+}
+
+// quit ends the program where it is: after the write it is done, before it left.
+func (r *root) quit() tea.Cmd {
+	if r.env.Flow.Writing() {
+		return nil
+	}
+	if r.end.how == "" {
+		r.end.how = Left
+		if r.env.Flow.At() == flow.StepDone {
+			r.end.how = Done
+		}
+	}
+	return tea.Quit
+}
+
+// signalled ends the program because the system asked for it. A write is
+// stopped, or finished when its commit has begun: Run waits for it.
+func (r *root) signalled(s os.Signal) tea.Cmd {
+	if r.end.how == "" {
+		r.end = ending{Signalled, s}
+	}
+	r.work.writer.stop()
+	return tea.Quit
+}
+
+// resume goes on with answers that were saved.
+func (r *root) resume(open func() (*flow.State, []flow.Effect, error)) tea.Cmd {
+	return func() (msg tea.Msg) {
+		defer func() {
+			if v := recover(); v != nil {
+				msg = resumeMsg{err: panicked(v)}
+			}
+		}()
+		s, effects, err := open()
+		return resumeMsg{s, effects, err}
+	}
+}
+
+// resumed goes forwards through everything that is answered, to the first step
+// that has something to ask.
+func (r *root) resumed(m resumeMsg) tea.Cmd {
+	if m.err != nil {
+		r.said = Status{theme.BadSign, m.err.Error()}
+		return nil
+	}
+	old := r.env.Flow
+	r.env.Flow = m.state
+	old.Forget()
+	r.screens, r.at = map[flow.Step]Screen{}, ""
+	cmds := []tea.Cmd{r.work.start(m.effects)}
+	for r.env.Flow.At() != flow.StepTopology && len(r.env.Flow.Blockers(r.env.Flow.At())) == 0 {
+		var effects []flow.Effect
+		for _, e := range r.env.Flow.Apply(flow.Next{}) {
+			if _, save := e.(flow.Save); !save { // nothing changed since
+				effects = append(effects, e)
+			}
+		}
+		cmds = append(cmds, r.work.start(effects))
+	}
+	return tea.Batch(append(cmds, r.arrive())...)
+}

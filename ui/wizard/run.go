@@ -1,0 +1,236 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/spf13/afero"
+
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// framesPerSecond is how often the terminal may be drawn. At the library's 60 a
+// key waits up to 17 ms for its frame; at 120 half of that, for 150 ms of CPU a
+// minute.
+const framesPerSecond = 120
+
+// Options are what the wizard runs on.
+type Options struct {
+	// State and Effects are what flow.New or a plan gave.
+	State   *flow.State
+	Effects []flow.Effect
+	Runner  Runner
+	// FS is read by the file picker. Dir and Home explain paths as typed.
+	FS        afero.Fs
+	Dir, Home string
+	Now       func() time.Time // time.Now when nil
+	// PlanPath is where Runner saves answers, for messages; "" when it does not.
+	PlanPath string
+	// Resumable is what can be gone on with, nil when there is nothing.
+	Resumable *Resumable
+	Demo      bool
+	// In and Out are the terminal.
+	In, Out *os.File
+	Theme   theme.Options
+}
+
+// Resumable is answers of an earlier run.
+type Resumable struct {
+	Path  string // as a person would type it
+	Saved time.Time
+	Note  string // "tectonic, cluster demo"; what tells it apart
+	Open  func() (*flow.State, []flow.Effect, error)
+}
+
+// Outcome is how the wizard ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Done         Outcome = "done"   // the set is written
+	Left         Outcome = "left"   // the person left, and what was not saved is gone
+	SavedAnswers Outcome = "saved"  // the person left, and the answers are kept
+	Signalled    Outcome = "signal" // the system ended it; the answers were saved if they could be
+)
+
+// Result is how the wizard ended.
+type Result struct {
+	Outcome Outcome
+	Signal  os.Signal
+	// Written is what the write did; nil when none came to its end.
+	Written *flow.Written
+	// SavedTo is where the answers lie, "" when they were not saved.
+	SavedTo string
+	// Text is for the normal screen, where it can be copied and stays.
+	Text string
+}
+
+// Code is the exit status that goes with the result.
+func (r Result) Code() int {
+	switch {
+	case r.Outcome == Done:
+		return 0
+	case r.Outcome != Signalled:
+		return 130
+	}
+	if s, ok := r.Signal.(syscall.Signal); ok {
+		return 128 + int(s)
+	}
+	return 130
+}
+
+// ErrBug is what Run's error wraps when the wizard itself failed. The terminal
+// is restored and the answers were saved if they could be.
+var ErrBug = errBug
+
+// Run shows the wizard until it is done or left. It returns after the write has
+// ended, whatever ended the screen. ctx ends it like a signal.
+func Run(ctx context.Context, o Options) (Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	env := &Env{
+		Flow: o.State, Theme: theme.New(o.Theme), FS: o.FS, Dir: o.Dir, Home: o.Home, Now: o.Now,
+		Demo: o.Demo, PlanPath: o.PlanPath, Resumable: o.Resumable, Copy: copier(o.Out),
+	}
+	w := newWriter(ctx)
+	defer w.stop()
+	r, start := newRoot(env, newWork(ctx, o.Runner, w), o.Effects)
+	p := tea.NewProgram(
+		starting{r, start}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithAltScreen(),
+		tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler(),
+	)
+	stop := forward(ctx, p)
+	_, err := p.Run()
+	stop()
+	cancel()
+	w.stop()
+	if e := w.finish(); e != nil && r.env.Flow.Writing() {
+		r.env.Flow.Apply(e)
+	}
+	defer r.env.Flow.Forget()
+	return r.result(o, err)
+}
+
+// starting is the root with the commands of its first moment.
+type starting struct {
+	*root
+	cmd tea.Cmd
+}
+
+func (s starting) Init() tea.Cmd { return s.cmd }
+
+// forward hands signals to the program until the function that it returns is called.
+func forward(ctx context.Context, p *tea.Program) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case s := <-signals:
+				p.Send(signalMsg{s})
+			case <-ctx.Done():
+				p.Send(signalMsg{syscall.SIGINT}) // nothing, when the program has ended
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		cancel()
+		<-ended
+	}
+}
+
+// result is what is left when the screen is closed.
+func (r *root) result(o Options, err error) (Result, error) {
+	out := Result{Outcome: r.end.how, Signal: r.end.signal, Written: r.env.Flow.Written()}
+	if out.Outcome == "" {
+		out.Outcome = Left // the terminal went away
+	}
+	if out.Written != nil && out.Written.Err == nil {
+		out.Outcome = Done
+	}
+	switch out.Outcome {
+	case SavedAnswers:
+		out.SavedTo = r.env.Flow.LastSave().Path
+	case Signalled:
+		out.SavedTo = r.saveNow(o.Runner)
+	case Left:
+		if err != nil || r.crash != nil {
+			out.SavedTo = r.saveNow(o.Runner)
+		}
+	}
+	out.Text = r.farewell(out)
+	switch {
+	case r.crash != nil:
+		err = fmt.Errorf("%w%s", panicked(r.crash), savedWords(out.SavedTo))
+	case errors.Is(err, tea.ErrProgramPanic):
+		err = fmt.Errorf("%w%s", ErrBug, savedWords(out.SavedTo))
+	case err != nil:
+		err = fmt.Errorf("terminal: %w%s", err, savedWords(out.SavedTo))
+	}
+	return out, err
+}
+
+// saveNow saves the answers after the screen is gone.
+func (r *root) saveNow(run Runner) string {
+	if r.env.PlanPath == "" || r.env.Flow.At() == flow.StepProfile {
+		return ""
+	}
+	e := flow.Save{Plan: r.env.Flow.Plan()}
+	if s, ok := r.work.run(context.Background(), e).(flow.Saved); ok && s.Err == nil {
+		return s.Path
+	}
+	return ""
+}
+
+func savedWords(path string) string {
+	if path == "" {
+		return ""
+	}
+	return "; your answers are saved in " + untrusted.Text(path).String()
+}
+
+// farewell is the text for the normal screen.
+func (r *root) farewell(out Result) string {
+	var b strings.Builder
+	switch {
+	case out.Outcome == Done:
+		for _, l := range doneText(r.env) {
+			b.WriteString(r.env.Theme.Text(l) + "\n")
+		}
+	case out.SavedTo != "":
+		fmt.Fprintf(&b, "Your answers are saved in %s. Nothing else was written.\n", untrusted.Text(out.SavedTo))
+		fmt.Fprintf(&b, "Go on with: certwright --resume --config %s\n", untrusted.Text(out.SavedTo).ShellArg())
+		fmt.Fprintf(&b, "or without a screen: certwright apply -f %s\n", untrusted.Text(out.SavedTo).ShellArg())
+	}
+	return b.String()
+}
+
+// copier puts text on the clipboard of the person's terminal, which may be far
+// away, by OSC 52. The terminal takes a write as a whole, so that it never
+// lands within a frame.
+func copier(out io.Writer) func(string) tea.Cmd {
+	return func(text string) tea.Cmd {
+		return func() tea.Msg {
+			_, _ = io.WriteString(out, osc52(text)) // a terminal that does not know it ignores it
+			return nil
+		}
+	}
+}
