@@ -26,8 +26,19 @@ const (
 	Info    Severity = "info"
 )
 
+// rank orders severities, worst first.
+func (s Severity) rank() int {
+	switch s {
+	case Error:
+		return 0
+	case Warning:
+		return 1
+	}
+	return 2
+}
+
 // Finding is one thing that a rule says about one input. Its texts may hold
-// text out of certificates, already escaped by material.Quote.
+// text out of certificates, already escaped by untrusted.Text.
 type Finding struct {
 	Rule     string          `json:"rule"`
 	Severity Severity        `json:"severity"`
@@ -37,16 +48,16 @@ type Finding struct {
 	Why      string          `json:"why,omitempty"`
 	Has      string          `json:"has,omitempty"`
 	Needs    string          `json:"needs,omitempty"`
-	Fix      string          `json:"fix"`
+	Fix      string          `json:"fix"` // advice, or a command to paste behind "$ "
 }
 
 // Rule is one row of the catalogue.
 type Rule struct {
 	ID       string   `json:"id"`
-	Severity Severity `json:"severity"` // the usual one; a finding may differ where the catalogue says so
+	Severity Severity `json:"severity"` // the usual one; a finding may differ where Title says so
 	Title    string   `json:"title"`
 	Why      string   `json:"why"` // what breaks at run time, with the message that the component prints
-	Fix      string   `json:"fix"` // advice, or a command to paste behind "$ "
+	Fix      string   `json:"fix"` // advice, or a command to paste behind "$ "; {file} stands for the file
 }
 
 // SlotInput is one slot's material. Documents that were not handed over are nil.
@@ -76,7 +87,21 @@ type ChainInput struct {
 	Leaf          *material.Document
 	Intermediates *material.Document
 	Anchors       *material.Document
-	ServerName    string // host name or IP address, "" for any
-	Usage         topology.Usage
+	ServerName    string         // host name or IP address, "" for any
+	Usage         topology.Usage // "" for any
 	At            time.Time
 }
+
+// Worst is the worst severity among findings, "" when there are none.
+func Worst(findings []Finding) Severity {
+	var worst Severity
+	for _, f := range findings {
+		if worst == "" || f.Severity.rank() < worst.rank() {
+			worst = f.Severity
+		}
+	}
+	return worst
+}
+
+// OK says whether nothing among the findings is an error.
+func OK(findings []Finding) bool { return Worst(findings) != Error }

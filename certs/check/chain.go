@@ -1,0 +1,331 @@
+package check
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+)
+
+// defect is a finding that a path would bring.
+type defect struct {
+	rule string
+	n    *node
+	d    detail
+}
+
+func (d defect) severity() Severity {
+	if d.d.severity != "" {
+		return d.d.severity
+	}
+	row, _ := RuleByID(d.rule)
+	return row.Severity
+}
+
+// chainCheck is one leaf to be judged against anchors.
+type chainCheck struct {
+	j        *judge
+	leaf     *node
+	sent     []*node // the other certificates of the leaf's file, in order
+	more     []*node // intermediates from elsewhere
+	anchors  []*node
+	usages   []topology.Usage
+	advised  []topology.Usage
+	others   map[topology.AuthorityID]*x509.Certificate
+	lossy    bool // a certificate of the input could not be read: a gap proves nothing
+	inRoots  bool // the leaf itself is among the anchors
+	authName topology.AuthorityID
+	across   bool // several slots are at hand: another's CA is chain-across-slots
+}
+
+// run reports everything about the chain and gives the path that was taken, nil
+// when there is none.
+func (c *chainCheck) run() path {
+	s := &search{
+		j: c.j, anchors: newPool(c.anchors), sent: newPool(c.sent, c.more),
+		good: func(p path) bool { return !slices.ContainsFunc(c.defects(p), isError) },
+	}
+	c.j.sigs.checks = 0
+	c.inRoots = s.anchors.has(c.leaf)
+	s.find(c.leaf)
+	p := s.best
+	if p == nil {
+		p = c.leastBad(s.paths)
+	}
+	switch {
+	case p != nil:
+		for _, d := range c.defects(p) {
+			c.j.at(d.rule, d.n, d.d)
+		}
+	case c.j.sigs.spent():
+		c.j.at("chain-too-long", c.leaf, detail{
+			message: fmt.Sprintf("no chain to a CA was found within %d signature checks", maxChecks),
+			has:     fmt.Sprintf("%d certificates to try", len(s.sent.nodes)+len(s.anchors.nodes)),
+		})
+	case !c.lossy:
+		c.diagnose()
+	}
+	return p
+}
+
+func isError(d defect) bool { return d.severity() == Error }
+
+// leastBad is the path with the fewest errors.
+func (c *chainCheck) leastBad(paths []path) path {
+	var best path
+	fewest := 0
+	for _, p := range paths {
+		n := 0
+		for _, d := range c.defects(p) {
+			if isError(d) {
+				n++
+			}
+		}
+		if best == nil || n < fewest {
+			best, fewest = p, n
+		}
+	}
+	return best
+}
+
+// defects judges one path: its issuers, its links, what it may be used for.
+// What concerns the leaf alone is judged apart from any path.
+func (c *chainCheck) defects(p path) []defect {
+	var out []defect
+	add := func(rule string, n *node, d detail) { out = append(out, defect{rule, n, d}) }
+	for i, n := range p {
+		if i > 0 && len(n.x.UnhandledCriticalExtensions) > 0 && !c.understood(n) {
+			add("unknown-critical-extension", n, criticalDetail(n))
+		}
+		if i+1 < len(p) {
+			c.link(add, n, p[i+1], i == 0)
+		}
+		if i > 0 {
+			c.issuer(add, p, i)
+		}
+	}
+	c.nested(add, p)
+	return append(out, c.constraints(p)...)
+}
+
+func criticalDetail(n *node) detail {
+	var ids []string
+	for _, id := range n.x.UnhandledCriticalExtensions {
+		ids = append(ids, id.String())
+	}
+	d := detail{message: fmt.Sprintf("%s has a critical extension that components do not know", n), has: strings.Join(ids, ", ")}
+	if slices.ContainsFunc(n.x.UnhandledCriticalExtensions, oidSCTPoison.Equal) {
+		d.message = fmt.Sprintf("%s is a precertificate: Certificate Transparency's poison extension makes it unusable", n)
+		d.fix = "download the certificate itself from your CA"
+	}
+	return d
+}
+
+// link judges one signature of the path.
+func (c *chainCheck) link(add func(string, *node, detail), child, parent *node, leaf bool) {
+	switch v := c.j.sigs.check(child, parent); {
+	case v == sigWeak:
+		add("weak-signature", child, weakDetail(child))
+	case v == sigUnknown && len(keyDefects(parent, false)) == 0:
+		add("weak-signature", child, detail{message: fmt.Sprintf("%s is signed with an algorithm that Go does not verify", child), has: child.x.SignatureAlgorithm.String(), needs: "SHA-256 with RSA or ECDSA", why: "x509: cannot verify signature: algorithm unimplemented"})
+	}
+	if a, s := child.x.AuthorityKeyId, parent.x.SubjectKeyId; len(a) > 0 && len(s) > 0 && !bytes.Equal(a, s) {
+		add("aki-mismatch", child, detail{
+			message: fmt.Sprintf("the authority key identifier of %s is not that of its issuer, %s", child, parent.in()),
+			has:     fmt.Sprintf("%x", a[:min(len(a), 20)]), needs: fmt.Sprintf("%x", s[:min(len(s), 20)]),
+		})
+	}
+	if leaf && bytes.Equal(child.x.RawSubject, parent.x.RawSubject) {
+		add("same-subject-as-ca", child, detail{message: fmt.Sprintf("%s has the same subject as its issuer, %s", child, parent.in()), has: subjectText(child.x)})
+	}
+}
+
+// issuer judges the i-th certificate of the path as a CA.
+func (c *chainCheck) issuer(add func(string, *node, detail), p path, i int) {
+	n, x := p[i], p[i].x
+	anchor := i == len(p)-1
+	switch {
+	case c.notCA(n, anchor):
+		rule, what := "not-a-ca", "has no CA:TRUE, so it cannot sign"
+		if looksLikeLeaf(n) {
+			rule, what = "issuer-not-a-ca", "is a leaf, and a leaf cannot sign"
+		}
+		add(rule, n, detail{message: fmt.Sprintf("%s %s %s", n, what, p[i-1].in()), has: basicText(x), needs: "CA:TRUE"})
+	case x.KeyUsage != 0 && x.KeyUsage&x509.KeyUsageCertSign == 0:
+		add("ca-missing-key-cert-sign", n, detail{message: fmt.Sprintf("%s may not sign certificates by its key usage, and signed %s", n, p[i-1].in()), has: keyUsageText(x.KeyUsage), needs: "keyCertSign"})
+	}
+	if x.BasicConstraintsValid && x.MaxPathLen >= 0 && i-1 > x.MaxPathLen {
+		d := detail{
+			message: fmt.Sprintf("%s allows %d %s below it, and the chain has %d", n, x.MaxPathLen, plural(x.MaxPathLen, "CA", "CAs"), i-1),
+			has:     fmt.Sprintf("%d below", i-1), needs: fmt.Sprintf("at most %d", x.MaxPathLen),
+		}
+		if c.j.rfc && notSelfIssued(p[1:i]) <= x.MaxPathLen {
+			// RFC 5280 4.2.1.9 does not count self-issued certificates; Go does.
+			d.severity, d.why = Warning, "RFC 5280 does not count self-issued certificates, and OpenSSL accepts the chain; Go counts them: x509: too many intermediates for path length constraint"
+		}
+		add("pathlen-exceeded", n, d)
+	}
+	c.issuerTime(add, n, anchor)
+	for _, d := range keyDefects(n, false) {
+		add(d.rule, d.n, d.d)
+	}
+	if c.j.rfc && emptyName(x.RawSubject) {
+		add("empty-subject", n, detail{message: fmt.Sprintf("%s is a CA without a subject", n), why: "RFC 5280 4.1.2.6: a CA's subject must not be empty"})
+	}
+}
+
+// notCA applies Go's rule: an intermediate needs CA:TRUE, an anchor only where
+// its version has basic constraints at all.
+func (c *chainCheck) notCA(n *node, anchor bool) bool {
+	isCA := n.x.BasicConstraintsValid && n.x.IsCA
+	if anchor && n.x.Version < 3 {
+		return false
+	}
+	return !isCA
+}
+
+func looksLikeLeaf(n *node) bool {
+	if n.x.KeyUsage&x509.KeyUsageCertSign != 0 {
+		return false
+	}
+	e := n.extras()
+	return e.san || e.eku || e.keyUsage && n.x.BasicConstraintsValid
+}
+
+func notSelfIssued(nodes []*node) int {
+	count := 0
+	for _, n := range nodes {
+		if !n.selfIssued() {
+			count++
+		}
+	}
+	return count
+}
+
+func emptyName(raw []byte) bool { return len(sequence(raw)) == 0 }
+
+func basicText(x *x509.Certificate) string {
+	switch {
+	case x.Version < 3:
+		return fmt.Sprintf("X.509 version %d, without basicConstraints", x.Version)
+	case !x.BasicConstraintsValid:
+		return "no basicConstraints"
+	case !x.IsCA:
+		return "CA:FALSE"
+	}
+	return "CA:TRUE"
+}
+
+// issuerTime judges the validity of an issuer.
+func (c *chainCheck) issuerTime(add func(string, *node, detail), n *node, anchor bool) {
+	what, rule := "the intermediate", "intermediate-expired"
+	if anchor {
+		what, rule = "the CA", "ca-expired"
+	}
+	switch now := c.j.now; {
+	case n.x.NotAfter.Before(n.x.NotBefore):
+		add("validity-inverted", n, invertedDetail(n))
+	case now.After(n.x.NotAfter):
+		add(rule, n, detail{message: fmt.Sprintf("%s of the chain, %s, expired on %s", what, n, day(n.x.NotAfter)), has: "notAfter " + day(n.x.NotAfter), needs: "valid on " + day(now)})
+	case now.Before(n.x.NotBefore):
+		add("ca-not-yet-valid", n, detail{message: fmt.Sprintf("%s of the chain, %s, is valid only from %s", what, n, day(n.x.NotBefore)), has: "notBefore " + day(n.x.NotBefore), needs: "valid on " + day(now)})
+	}
+}
+
+// nested judges whether the issuers allow the use: Go and OpenSSL let an
+// issuer's extended key usage bind everything below it, the root's too.
+func (c *chainCheck) nested(add func(string, *node, detail), p path) {
+	for _, u := range slices.Concat(c.usages, c.advised) {
+		for _, n := range p[1:] {
+			if hasUsage(n.x, u) {
+				continue
+			}
+			d := detail{
+				message: fmt.Sprintf("%s restricts what it signs to uses without %s", n, ekuName(u)),
+				has:     ekuText(n.x), needs: ekuName(u),
+			}
+			if !slices.Contains(c.usages, u) {
+				d.severity = Warning
+			}
+			add("issuer-eku", n, d)
+		}
+	}
+}
+
+// bundle judges the file around the path: what is sent and what for.
+func (c *chainCheck) bundle(p path) {
+	seen := map[[32]byte]*node{c.leaf.hash: c.leaf}
+	last := 0
+	for _, n := range c.sent {
+		if twin, ok := seen[n.hash]; ok {
+			c.j.at("duplicate-in-bundle", n, detail{message: fmt.Sprintf("%s is the same as certificate %d", n, twin.pos)})
+			continue
+		}
+		seen[n.hash] = n
+		i := slices.IndexFunc(p, func(o *node) bool { return o.hash == n.hash })
+		switch {
+		case i > 0 && i < last:
+			c.j.at("wrong-order", n, detail{severity: Warning, message: fmt.Sprintf("%s stands after its own issuer", n), why: "Go and OpenSSL sort intermediates themselves; TLS 1.2 wants each certificate's issuer right after it (RFC 5246 7.4.2)"})
+		case i > 0:
+			last = i
+		}
+		switch {
+		case n.selfIssued() && c.j.sigs.signed(n, n):
+			if !c.inRoots || n.hash != c.leaf.hash {
+				c.root(n, i)
+			}
+		case i < 0 && p != nil && !c.related(n, p):
+			c.j.at("extraneous-certificate", n, detail{message: fmt.Sprintf("%s has no part in the chain from %s to %s", n, c.leaf, untrusted.Text(p.anchor().x.Subject.String()).Max(80))})
+		}
+	}
+}
+
+// root reports a root that is sent along.
+func (c *chainCheck) root(n *node, i int) {
+	if i < 0 && !slices.ContainsFunc(c.anchors, func(a *node) bool { return a.hash == n.hash }) && !slices.ContainsFunc(c.sent, func(o *node) bool { return bytes.Equal(o.x.RawIssuer, n.x.RawSubject) && o != n }) && !bytes.Equal(c.leaf.x.RawIssuer, n.x.RawSubject) {
+		c.j.at("extraneous-certificate", n, detail{message: fmt.Sprintf("%s is a root that has no part in the chain", n)})
+		return
+	}
+	c.j.at("root-included", n, detail{message: fmt.Sprintf("%s is a root: the other side has it or does not trust it", n)})
+}
+
+// related says whether a certificate outside the path taken is another way for
+// it: a cross-signature, an older issuer, what stands above an anchor.
+func (c *chainCheck) related(n *node, p path) bool {
+	for _, o := range p {
+		if bytes.Equal(o.x.RawSubject, n.x.RawSubject) && o != p.leaf() || bytes.Equal(o.x.RawIssuer, n.x.RawSubject) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.sent, func(o *node) bool { return o != n && bytes.Equal(o.x.RawIssuer, n.x.RawSubject) })
+}
+
+// outlives warns when an issuer ends before the leaf.
+func (c *chainCheck) outlives(p path) {
+	leaf := p.leaf()
+	for _, n := range p[1:] {
+		if n.x.NotAfter.Before(leaf.x.NotAfter) && !c.j.now.After(n.x.NotAfter) && leaf.x.NotAfter.After(leaf.x.NotBefore) {
+			c.j.at("ca-expires-before-leaf", leaf, detail{
+				message: fmt.Sprintf("%s is valid %s longer than its issuer, %s", leaf, span(leaf.x.NotAfter.Sub(n.x.NotAfter)), n.in()),
+				has:     "leaf until " + day(leaf.x.NotAfter), needs: "issuer until then; it ends " + day(n.x.NotAfter),
+			})
+			return
+		}
+	}
+}
+
+// span writes a duration in days, or hours when it is short.
+func span(d time.Duration) string {
+	if days := int(d / (24 * time.Hour)); days > 1 {
+		return fmt.Sprintf("%d days", days)
+	}
+	if hours := int(d / time.Hour); hours > 0 {
+		return fmt.Sprintf("%d %s", hours, plural(hours, "hour", "hours"))
+	}
+	return "some minutes"
+}

@@ -1,0 +1,207 @@
+package check
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"certwright/certs/material"
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+)
+
+// source is one file (or paste) of the input. Its order is where its findings
+// stand among those of the other files.
+type source struct {
+	name  string
+	order int
+	nodes []*node
+}
+
+// node is one certificate with where it stands.
+type node struct {
+	x    *x509.Certificate
+	src  *source
+	pos  int // from 1; 0 when it stands in no file
+	of   int // certificates in the file
+	hash [sha256.Size]byte
+	der  *extras
+}
+
+func newNode(x *x509.Certificate, src *source, pos, of int) *node {
+	return &node{x: x, src: src, pos: pos, of: of, hash: sha256.Sum256(x.Raw)}
+}
+
+// String names the certificate by its place in the file and by its subject.
+func (n *node) String() string {
+	if n.of > 1 {
+		return fmt.Sprintf("certificate %d of %d (%s)", n.pos, n.of, subjectText(n.x))
+	}
+	return fmt.Sprintf("the certificate (%s)", subjectText(n.x))
+}
+
+// in is String with the file's name, for messages about another file.
+func (n *node) in() string {
+	if n.src == nil || n.src.name == "" {
+		return n.String()
+	}
+	return fmt.Sprintf("%s in %s", n, untrusted.Text(n.src.name))
+}
+
+func subjectText(x *x509.Certificate) string { return nameText(x.Subject.String()) }
+
+func issuerText(x *x509.Certificate) string { return nameText(x.Issuer.String()) }
+
+func nameText(s string) string {
+	if s == "" {
+		return "no name"
+	}
+	return untrusted.Text(s).Max(120)
+}
+
+// selfIssued says whether the certificate names itself as its issuer.
+func (n *node) selfIssued() bool { return string(n.x.RawIssuer) == string(n.x.RawSubject) }
+
+// readSource makes the nodes of a document, in its order. Certificates that did
+// not parse leave a gap: positions are those of the file.
+func readSource(doc *material.Document, order int) *source {
+	if doc == nil {
+		return nil
+	}
+	s := &source{name: doc.Name, order: order}
+	for i, c := range doc.Certificates {
+		if c.X509 != nil {
+			s.nodes = append(s.nodes, newNode(c.X509, s, i+1, len(doc.Certificates)))
+		}
+	}
+	return s
+}
+
+// first is the certificate that stands first in the file; nil when there is
+// none or it did not parse.
+func (s *source) first() *node {
+	if s == nil || len(s.nodes) == 0 || s.nodes[0].pos > 1 {
+		return nil
+	}
+	return s.nodes[0]
+}
+
+// judge collects the findings of one input.
+type judge struct {
+	slot  topology.SlotID
+	now   time.Time
+	sigs  *signatures
+	rfc   bool // RFC 5280 in full, for a chain without a profile; otherwise as the cluster's components do
+	quiet bool // material made here: nothing about how long it lasts
+	found []placed
+	seen  map[string]bool
+}
+
+type placed struct {
+	Finding
+	order, pos int
+}
+
+func newJudge(slot topology.SlotID, now time.Time) *judge {
+	return &judge{slot: slot, now: now, sigs: newSignatures(), seen: map[string]bool{}}
+}
+
+// detail is what a finding says beyond its rule.
+type detail struct {
+	severity        Severity // default: the rule's
+	message         string
+	has, needs, fix string
+	why             string
+}
+
+// at reports a finding about a certificate.
+func (j *judge) at(rule string, n *node, d detail) { j.report(rule, n.src, n.pos, d) }
+
+// report adds a finding; what was said before in the same words is dropped.
+func (j *judge) report(rule string, src *source, pos int, d detail) {
+	row, ok := RuleByID(rule)
+	if !ok { // a rule that a newer material package knows: worth telling all the same
+		row = Rule{ID: rule, Severity: Error, Title: rule, Fix: "export it again"}
+	}
+	f := Finding{
+		Rule: rule, Severity: row.Severity, Slot: j.slot, Message: d.message,
+		Why: row.Why, Has: d.has, Needs: d.needs, Fix: row.Fix,
+	}
+	if d.severity != "" {
+		f.Severity = d.severity
+	}
+	if d.why != "" {
+		f.Why = d.why
+	}
+	if d.fix != "" {
+		f.Fix = d.fix
+	}
+	order, arg := 0, "FILE"
+	if src != nil {
+		order = src.order
+		f.File = untrusted.Text(src.name).String()
+		if strings.HasPrefix(f.Fix, "$ ") || src.name != "" {
+			arg = untrusted.Text(src.name).ShellArg()
+		}
+	}
+	f.Fix = strings.ReplaceAll(f.Fix, "{file}", arg)
+	key := rule + "\x00" + f.File + "\x00" + f.Message
+	if j.seen[key] {
+		return
+	}
+	j.seen[key] = true
+	j.found = append(j.found, placed{f, order, pos})
+}
+
+// has says whether a rule was reported.
+func (j *judge) has(rules ...string) bool {
+	return slices.ContainsFunc(j.found, func(p placed) bool { return slices.Contains(rules, p.Rule) })
+}
+
+// findings are sorted worst first, then in the order of the input.
+func (j *judge) findings() []Finding {
+	slices.SortStableFunc(j.found, func(a, b placed) int {
+		if c := a.Severity.rank() - b.Severity.rank(); c != 0 {
+			return c
+		}
+		if c := a.order - b.order; c != 0 {
+			return c
+		}
+		return a.pos - b.pos
+	})
+	out := make([]Finding, len(j.found))
+	for i, p := range j.found {
+		out[i] = p.Finding
+	}
+	return out
+}
+
+// day writes a date as people compare it.
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+// list joins what was found for a Has or a Needs, escaped and cut.
+func list(items []string) string {
+	const shown = 12
+	parts := make([]string, 0, min(len(items), shown)+1)
+	for _, s := range items[:min(len(items), shown)] {
+		parts = append(parts, untrusted.Text(s).Max(120))
+	}
+	if len(items) > shown {
+		parts = append(parts, fmt.Sprintf("and %d more", len(items)-shown))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// plural picks a word's form.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
