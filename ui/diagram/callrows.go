@@ -1,0 +1,195 @@
+package diagram
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"certwright/ui/theme"
+)
+
+// CallOptions say how the calls are drawn.
+type CallOptions struct {
+	Width  int
+	Height int   // how many rows at most; 0 for all
+	Node   *Node // its calls stand out; nil for none
+	ASCII  bool
+}
+
+// callsFrom is the width from which a call fits into one row.
+const callsFrom = 84
+
+// CallRows draws who calls whom: one row for each call where there is room, else
+// three. Below a call that fails stands why. When not all fit, those that fail
+// come first, then those of the node.
+func CallRows(m *Model, o CallOptions) []Row {
+	g := glyphsFor(o.ASCII)
+	calls := m.Calls
+	each := 1
+	if o.Width < callsFrom {
+		each = 3
+	}
+	left := 0
+	if o.Height > 0 && len(calls)*each > o.Height {
+		calls = slices.Clone(calls)
+		slices.SortStableFunc(calls, func(a, b *Call) int { return callRank(a, o.Node) - callRank(b, o.Node) })
+		most := max(1, (o.Height-1)/each)
+		left = max(0, len(calls)-most)
+		calls = calls[:min(most, len(calls))]
+	}
+	p := &pane{width: o.Width, g: g}
+	if each == 1 {
+		p.callTable(m, calls, o.Node)
+	} else {
+		for _, c := range calls {
+			p.callBlock(m, c, o.Node)
+		}
+	}
+	if o.Height > 0 && len(p.rows) > o.Height {
+		p.rows = p.rows[:o.Height]
+	}
+	if left > 0 && len(p.rows) < o.Height {
+		p.row(theme.Faint, fmt.Sprintf("%s %s more", g.ellipsis, plural(left, "call")))
+	}
+	return p.rows
+}
+
+func callRank(c *Call, n *Node) int {
+	switch {
+	case c.Proof == Failed:
+		return 0
+	case n != nil && slices.Contains(n.calls, c):
+		return 1
+	}
+	return 2
+}
+
+func proofMark(c *Call, g *glyphs) (string, theme.Role) {
+	switch c.Proof {
+	case Proved:
+		return g.good, theme.Good
+	case Failed:
+		return g.bad, theme.Bad
+	case Proving:
+		return g.busy, theme.Busy
+	}
+	return g.dot, theme.Faint
+}
+
+// callTable draws each call in one row with columns.
+func (p *pane) callTable(m *Model, calls []*Call, selected *Node) {
+	from, carry, to, serve := 0, 0, 0, 0
+	for _, c := range calls {
+		from, to = max(from, ansi.StringWidth(c.From)), max(to, ansi.StringWidth(c.To))
+		carry, serve = max(carry, ansi.StringWidth(c.carries())), max(serve, ansi.StringWidth(c.serves()))
+	}
+	from, to, carry, serve = min(from, 22), min(to, 22), min(carry, 22), min(serve, 22)
+	for _, c := range calls {
+		role := p.emphasis(c, selected)
+		mark, markRole := proofMark(c, p.g)
+		var r Row
+		r.add(markRole, mark)
+		r.add(role, " "+pad(cut(c.From, from, p.g.ellipsis), from)+" ")
+		text := cut(c.carries(), carry, p.g.ellipsis)
+		fill := carry - ansi.StringWidth(text)
+		r.add(theme.Border, p.g.line+p.g.line)
+		r.add(carryRole(c, role), " "+text+" ")
+		r.add(theme.Border, strings.Repeat(p.g.line, fill+2)+p.g.tip)
+		r.add(role, " "+pad(cut(c.To, to, p.g.ellipsis), to))
+		r.add(role, "  "+pad(cut(c.serves(), serve, p.g.ellipsis), serve))
+		r.add(theme.Faint, "  "+m.trusts(c)+dialled(c, ", "))
+		p.rows = append(p.rows, clip(r, p.width, p.g))
+		p.reason(c)
+	}
+}
+
+// callBlock draws a call in a narrow pane.
+func (p *pane) callBlock(m *Model, c *Call, selected *Node) {
+	role := p.emphasis(c, selected)
+	mark, markRole := proofMark(c, p.g)
+	var r Row
+	r.add(markRole, mark)
+	r.add(role, " "+c.From+" "+p.g.arrow+" "+c.To)
+	p.rows = append(p.rows, clip(r, p.width, p.g))
+	p.row(theme.Plain, "  "+c.carries()+" "+p.g.arrow+" "+c.serves())
+	if c.Proof == Failed {
+		p.reason(c)
+		return
+	}
+	p.row(theme.Faint, "  "+m.trusts(c)+dialled(c, ", "))
+}
+
+func (p *pane) reason(c *Call) {
+	if c.Proof != Failed || c.Problem == "" {
+		return
+	}
+	for _, line := range wrap(c.Problem, p.width-4) {
+		p.row(theme.Bad, "    "+line)
+	}
+}
+
+func (p *pane) emphasis(c *Call, selected *Node) theme.Role {
+	switch {
+	case c.Proof == Failed:
+		return theme.Bad
+	case selected == nil:
+		return theme.Plain
+	case slices.Contains(selected.calls, c):
+		return theme.Bold
+	}
+	return theme.Faint
+}
+
+func carryRole(c *Call, role theme.Role) theme.Role {
+	if c.client == nil || role == theme.Faint {
+		return theme.Faint
+	}
+	return theme.RoleOf(c.client.Mode.Letter())
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-ansi.StringWidth(text)))
+}
+
+// carries is what the client presents.
+func (c *Call) carries() string {
+	if !c.Mutual || c.client == nil {
+		return "no certificate"
+	}
+	return c.client.Title
+}
+
+// serves is what the server presents.
+func (c *Call) serves() string {
+	if c.server == nil {
+		return safe(string(c.Server))
+	}
+	return c.server.Title
+}
+
+// trusts says whose certificates the two sides believe.
+func (m *Model) trusts(c *Call) string {
+	server, client := m.titles[c.ServerCA], m.titles[c.ClientCA]
+	switch {
+	case c.ServerCA == "" && c.ClientCA == "":
+		return "nobody verifies anybody"
+	case c.ServerCA == "":
+		return "server not verified, client by " + client
+	case c.ClientCA == "" || c.ServerCA == c.ClientCA:
+		return "trusts " + server
+	}
+	return "server by " + server + ", client by " + client
+}
+
+// dialled is how many names are dialled, or the only one.
+func dialled(c *Call, before string) string {
+	switch len(c.Dials) {
+	case 0:
+		return ""
+	case 1:
+		return before + c.Dials[0].Name
+	}
+	return before + plural(len(c.Dials), "name")
+}
