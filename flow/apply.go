@@ -42,6 +42,9 @@ func (s *State) answer(e Event) []Effect {
 	case ChooseProfile:
 		return s.chooseProfile(e.Name)
 	case SetFact:
+		if !slices.Contains(s.profile.FactNames(), e.Name) {
+			return nil
+		}
 		if s.plan.Facts == nil {
 			s.plan.Facts = map[string]string{}
 		}

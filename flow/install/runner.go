@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/afero"
 
+	"certwright/certs/check"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -77,6 +78,10 @@ func crashed(e flow.Effect, p any) flow.Event {
 		return flow.Saved{Err: err}
 	}
 	return nil
+}
+
+func bugFinding(slot topology.SlotID, bug *Bug) []check.Finding {
+	return []check.Finding{{Rule: "bug", Severity: check.Error, Slot: slot, Message: bug.Error(), Fix: "give the material in another form"}}
 }
 
 // Bug is a panic that was caught: a mistake of ours, never of the input.

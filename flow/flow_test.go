@@ -1,0 +1,382 @@
+package flow_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"certwright/assets/profiles"
+	"certwright/certs"
+	"certwright/certs/check"
+	"certwright/certs/topology"
+	"certwright/flow"
+	"certwright/flow/plan"
+)
+
+type builtin struct{}
+
+func (builtin) Names() []string                             { return profiles.Names() }
+func (builtin) Load(name string) (*topology.Profile, error) { return profiles.Load(name) }
+
+func start(t testing.TB) (*flow.State, []flow.Effect) {
+	t.Helper()
+	p, err := profiles.Load("tectonic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, effects, err := flow.New(builtin{}, plan.Default(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, effects
+}
+
+// good answers an effect as a healthy world would.
+func good(e flow.Effect) flow.Event {
+	switch e := e.(type) {
+	case flow.CheckSlot:
+		return flow.Checked{Slot: e.Slot, Gen: e.Gen, Verdict: flow.Verdict{Pair: &certs.Pair{Key: signer{}}}}
+	case flow.Prepare:
+		return flow.PreparedSet{Gen: e.Gen, Prepared: &flow.Prepared{Topology: e.Answers.Topology, Set: &certs.Set{}}}
+	case flow.Write:
+		return flow.Wrote{}
+	case flow.SortFolder:
+		return flow.Filled{Gen: e.Gen, Sources: map[flow.Field]flow.Source{}}
+	case flow.Save:
+		return flow.Saved{}
+	}
+	return nil
+}
+
+// settle runs effects until none is left.
+func settle(s *flow.State, effects []flow.Effect, answer func(flow.Effect) flow.Event) {
+	for len(effects) > 0 {
+		e := effects[0]
+		effects = effects[1:]
+		if ev := answer(e); ev != nil {
+			effects = append(effects, s.Apply(ev)...)
+		}
+	}
+}
+
+func do(s *flow.State, e flow.Event) { settle(s, s.Apply(e), good) }
+
+func TestEnterThroughEverythingWrites(t *testing.T) {
+	s, effects := start(t)
+	settle(s, effects, good)
+	var seen []flow.Step
+	for range 10 {
+		seen = append(seen, s.At())
+		do(s, flow.Next{})
+	}
+	want := []flow.Step{flow.StepProfile, flow.StepFacts, flow.StepModes, flow.StepTopology, flow.StepReview, flow.StepDone}
+	if got := slices.Compact(seen); !slices.Equal(got, want) {
+		t.Errorf("steps: got %v, want %v", got, want)
+	}
+	if w := s.Written(); w == nil || w.Err != nil {
+		t.Errorf("nothing was written: %+v", w)
+	}
+}
+
+func TestAWrongFactStopsNextAndNeverBack(t *testing.T) {
+	s, _ := start(t)
+	do(s, flow.Next{})
+	do(s, flow.SetFact{Name: "service.cidr", Value: "10.3.0.1/16"})
+	do(s, flow.Next{})
+	if s.At() != flow.StepFacts {
+		t.Fatalf("Next left the step with %v", s.Blockers(flow.StepFacts))
+	}
+	b := s.Blockers(flow.StepFacts)
+	if len(b) != 1 || b[0].Where != "service.cidr" {
+		t.Errorf("blockers: %+v", b)
+	}
+	do(s, flow.Back{})
+	if s.At() != flow.StepProfile {
+		t.Errorf("Back was refused")
+	}
+	if got := s.Plan().Facts["service.cidr"]; got != "10.3.0.1/16" {
+		t.Errorf("the answer was lost: %q", got)
+	}
+}
+
+func TestStepsFollowTheModes(t *testing.T) {
+	s, _ := start(t)
+	for _, c := range []struct {
+		mode topology.Mode
+		want bool
+		step flow.Step
+	}{
+		{topology.BringCA, true, flow.StepCA}, {topology.BringCA, false, flow.StepCerts},
+		{topology.BringCerts, true, flow.StepCerts}, {topology.BringCerts, false, flow.StepCA},
+		{topology.Generate, false, flow.StepCA}, {topology.Generate, false, flow.StepCerts},
+	} {
+		do(s, flow.SetMode{Component: "etcd", Mode: c.mode})
+		if got := slices.Contains(s.Visible(), c.step); got != c.want {
+			t.Errorf("etcd in %s: step %s visible %v, want %v", c.mode, c.step, got, c.want)
+		}
+	}
+}
+
+// identity takes its certificates from kube's CA: the sentence is the same on
+// screen and headless, because both ask topology.Available.
+func TestSharedAuthority(t *testing.T) {
+	s, _ := start(t)
+	do(s, flow.SetMode{Component: "kube", Mode: topology.BringCerts})
+	err := s.Unavailable("identity", topology.Generate)
+	var u *topology.Unavailable
+	if !errors.As(err, &u) || u.Component != "identity" {
+		t.Fatalf("got %v", err)
+	}
+	if b := s.Blockers(flow.StepModes); len(b) != 0 {
+		t.Errorf("the key of kube's CA may still be given in a later step, yet: %+v", b)
+	}
+	found := slices.ContainsFunc(s.Blockers(flow.StepCerts), func(b flow.Blocker) bool { return b.Where == "identity" && b.Fix == u.Fix })
+	if !found {
+		t.Errorf("the Certs step does not say that identity needs kube's CA key: %+v", s.Blockers(flow.StepCerts))
+	}
+	do(s, flow.SetMode{Component: "kube", Mode: topology.Generate})
+	do(s, flow.SetMode{Component: "identity", Mode: topology.BringCerts})
+	if b := s.Blockers(flow.StepModes); len(b) != 1 || b[0].Where != "identity" {
+		t.Errorf("brought identity certificates under a CA that is not made yet: %+v", b)
+	}
+}
+
+func TestALateVerdictIsDropped(t *testing.T) {
+	s, _ := start(t)
+	do(s, flow.SetMode{Component: "etcd", Mode: topology.BringCA})
+	f := flow.Field{Slot: "etcd/ca", Part: flow.PartCert}
+	first := s.Apply(flow.SetSource{Field: f, Source: flow.Source{Path: "old.crt"}})
+	second := s.Apply(flow.SetSource{Field: f, Source: flow.Source{Path: "new.crt"}})
+	verdict := func(effects []flow.Effect, rule string) flow.Event {
+		for _, e := range effects {
+			if c, ok := e.(flow.CheckSlot); ok && c.Slot == "etcd/ca" {
+				return flow.Checked{Slot: c.Slot, Gen: c.Gen, Verdict: flow.Verdict{Findings: []check.Finding{{Rule: rule}}}}
+			}
+		}
+		t.Fatal("no check was asked for")
+		return nil
+	}
+	s.Apply(verdict(second, "new"))
+	s.Apply(verdict(first, "old"))
+	v := s.Verdict("etcd/ca")
+	if v.Pending || len(v.Findings) != 1 || v.Findings[0].Rule != "new" {
+		t.Errorf("got %+v", v)
+	}
+}
+
+func TestACAIsJudgedWithItsLeaves(t *testing.T) {
+	s, _ := start(t)
+	do(s, flow.SetMode{Component: "etcd", Mode: topology.BringCerts})
+	do(s, flow.SetSource{Field: flow.Field{Slot: "etcd/server", Part: flow.PartCert}, Source: flow.Source{Path: "server.crt"}})
+	effects := s.Apply(flow.SetSource{Field: flow.Field{Slot: "etcd/ca", Part: flow.PartCert}, Source: flow.Source{Path: "ca.crt"}})
+	var slots []topology.SlotID
+	for _, e := range effects {
+		if c, ok := e.(flow.CheckSlot); ok {
+			slots = append(slots, c.Slot)
+		}
+	}
+	if !slices.Equal(slots, []topology.SlotID{"etcd/ca", "etcd/server"}) {
+		t.Errorf("judged anew: %v", slots)
+	}
+}
+
+func TestAFailedWriteCanBeTriedAgain(t *testing.T) {
+	s, _ := start(t)
+	for range 4 {
+		do(s, flow.Next{})
+	}
+	effects := s.Apply(flow.Next{})
+	settle(s, effects, func(e flow.Effect) flow.Event {
+		if _, ok := e.(flow.Write); ok {
+			return flow.Wrote{Written: flow.Written{Err: errors.New("disk full")}}
+		}
+		return good(e)
+	})
+	if s.At() != flow.StepWrite || s.Written() == nil || s.Written().Err == nil {
+		t.Fatalf("at %s, written %+v", s.At(), s.Written())
+	}
+	do(s, flow.Back{})
+	if s.At() != flow.StepReview {
+		t.Fatalf("Back from a failed write led to %s", s.At())
+	}
+	do(s, flow.Next{})
+	if s.At() != flow.StepDone {
+		t.Errorf("the second try ended at %s", s.At())
+	}
+}
+
+func TestAWriteIsNotLeft(t *testing.T) {
+	s, _ := start(t)
+	for range 4 {
+		do(s, flow.Next{})
+	}
+	s.Apply(flow.Next{})
+	if !s.Writing() {
+		t.Fatalf("not writing, at %s", s.At())
+	}
+	before := s.Plan()
+	for _, e := range []flow.Event{flow.Back{}, flow.Goto{Step: flow.StepFacts}, flow.SetFact{Name: "cluster.name", Value: "other"}, flow.Next{}, flow.Stop{}} {
+		s.Apply(e)
+	}
+	if s.At() != flow.StepWrite || !before.Equal(s.Plan()) {
+		t.Errorf("at %s", s.At())
+	}
+}
+
+func TestExistingFilesWantTheClusterName(t *testing.T) {
+	s, _ := start(t)
+	answer := func(e flow.Effect) flow.Event {
+		if p, ok := e.(flow.Prepare); ok {
+			return flow.PreparedSet{Gen: p.Gen, Prepared: &flow.Prepared{Survey: flow.Survey{Changes: []flow.Change{{Path: "tls/ca.crt", What: flow.Overwrite}}}}}
+		}
+		return good(e)
+	}
+	for range 4 {
+		settle(s, s.Apply(flow.Next{}), answer)
+	}
+	settle(s, s.Apply(flow.Next{}), answer)
+	if s.At() != flow.StepReview {
+		t.Fatalf("files were replaced unasked: at %s", s.At())
+	}
+	settle(s, s.Apply(flow.Confirm{Typed: "dem"}), answer)
+	settle(s, s.Apply(flow.Next{}), answer)
+	if s.At() != flow.StepReview {
+		t.Fatal("half a name was taken for a confirmation")
+	}
+	settle(s, s.Apply(flow.Confirm{Typed: "demo"}), answer)
+	settle(s, s.Apply(flow.Next{}), answer)
+	if s.At() != flow.StepDone {
+		t.Errorf("at %s", s.At())
+	}
+}
+
+// Random events: never a panic, never a step that is not asked, Back always
+// goes back, answers survive, and good answers always lead to the end.
+func TestRandomEvents(t *testing.T) {
+	n := 2000
+	if testing.Short() {
+		n = 200
+	}
+	for seed := range n {
+		r := rand.New(rand.NewPCG(uint64(seed), 1))
+		walk(t, r, 60)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func FuzzApply(f *testing.F) {
+	f.Add(uint64(1), uint64(2))
+	f.Fuzz(func(t *testing.T, a, b uint64) { walk(t, rand.New(rand.NewPCG(a, b)), 80) })
+}
+
+func walk(t *testing.T, r *rand.Rand, steps int) {
+	t.Helper()
+	s, pending := start(t)
+	answer := func(e flow.Effect) flow.Event {
+		if r.IntN(4) > 0 {
+			return good(e)
+		}
+		switch e := e.(type) {
+		case flow.CheckSlot:
+			return flow.Checked{Slot: e.Slot, Gen: e.Gen, Verdict: flow.Verdict{NeedsPassphrase: r.IntN(2) == 0, Findings: []check.Finding{{Rule: "expired", Severity: check.Error}}}}
+		case flow.Prepare:
+			return flow.PreparedSet{Gen: e.Gen - r.IntN(2), Prepared: &flow.Prepared{}, Err: errors.New("no")}
+		case flow.Write:
+			return flow.Wrote{Written: flow.Written{Err: errors.New("disk full")}}
+		}
+		return nil
+	}
+	for range steps {
+		if len(pending) > 0 && r.IntN(2) == 0 { // effects end late, in any order
+			i := r.IntN(len(pending))
+			e := pending[i]
+			pending = slices.Delete(pending, i, i+1)
+			if ev := answer(e); ev != nil {
+				pending = append(pending, s.Apply(ev)...)
+			}
+		}
+		before, plan := s.At(), s.Plan()
+		e := event(r, s)
+		writing := s.Writing()
+		pending = append(pending, s.Apply(e)...)
+		if _, back := e.(flow.Back); back && !writing && before != flow.StepDone {
+			if before != flow.StepProfile && slices.Index(flow.Steps(), s.At()) >= slices.Index(flow.Steps(), before) {
+				t.Fatalf("Back led from %s to %s", before, s.At())
+			}
+			if !plan.Equal(s.Plan()) {
+				t.Fatalf("Back changed an answer")
+			}
+		}
+		if s.At() != flow.StepDone && before == flow.StepDone {
+			t.Fatalf("left Done by %T", e)
+		}
+		s.Blockers(s.At())
+		s.Confirmation()
+		s.Choices()
+	}
+	finish(t, s, pending)
+}
+
+// finish gives good answers from wherever the walk ended.
+func finish(t *testing.T, s *flow.State, pending []flow.Effect) {
+	t.Helper()
+	settle(s, pending, good)
+	if s.At() == flow.StepDone {
+		return
+	}
+	for range 20 {
+		do(s, flow.Back{})
+	}
+	if s.At() != flow.StepProfile {
+		t.Fatalf("Back ended at %s", s.At())
+	}
+	for _, f := range s.Profile().FactNames() {
+		do(s, flow.SetFact{Name: f})
+	}
+	do(s, flow.SetMode{All: true, Mode: topology.Generate})
+	do(s, flow.SetOutput{Dir: "other"})
+	for range 12 {
+		do(s, flow.Next{})
+	}
+	if s.At() != flow.StepDone {
+		t.Fatalf("good answers ended at %s: %+v", s.At(), s.Blockers(s.At()))
+	}
+}
+
+func event(r *rand.Rand, s *flow.State) flow.Event {
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	comp := topology.ComponentID(pick("etcd", "kube", "identity", "ingress", "nobody"))
+	slots := s.Topology().Slots
+	field := flow.Field{Slot: slots[r.IntN(len(slots))].ID, Part: flow.Part(pick("cert", "key"))}
+	switch r.IntN(20) {
+	case 0, 1, 2, 3, 4:
+		return flow.Next{}
+	case 5, 6:
+		return flow.Back{}
+	case 7:
+		return flow.Goto{Step: flow.Steps()[r.IntN(len(flow.Steps()))]}
+	case 8:
+		return flow.SetFact{Name: pick("cluster.name", "service.cidr", "etcd.hosts", "nonsense"), Value: pick("", "demo", "10.0.0.0/8", "10.3.0.0/30", "a,b", "-----BEGIN", "\x1b[2J")}
+	case 9, 10:
+		return flow.SetMode{Component: comp, Mode: topology.Modes()[r.IntN(3)], All: r.IntN(8) == 0}
+	case 11:
+		return flow.SetIntermediate{Component: comp, On: r.IntN(2) == 0}
+	case 12, 13, 14:
+		if r.IntN(3) == 0 {
+			return flow.SetSource{Field: field, Source: flow.Source{Pasted: []byte("x")}}
+		}
+		return flow.SetSource{Field: field, Source: flow.Source{Path: pick("", "a.pem", "b.pem")}}
+	case 15:
+		return flow.SetPassphrase{Slot: field.Slot, Passphrase: []byte("secret")}
+	case 16:
+		return flow.FillFrom{Dir: "pki"}
+	case 17:
+		return flow.SetOutput{Dir: pick("generated", "other")}
+	case 18:
+		return flow.Confirm{Typed: pick("demo", "no")}
+	}
+	return []flow.Event{flow.Look{}, flow.Stop{}, flow.SetLayouts{Layouts: []string{"tree"}}, flow.ChooseProfile{Name: "tectonic"}, flow.Wrote{}, flow.Saved{}}[r.IntN(6)]
+}
