@@ -240,6 +240,7 @@ func (tx *Tx) look(ctx context.Context) error {
 		tx.existing = &Existing{Dir: tx.place.dir, State: Absent}
 		return cancelled(ctx)
 	}
+	sweepLocks(tx.fsys, tx.place)
 	r, err := recoverIn(ctx, tx.root, tx.place.dir, tx.o.Now, false)
 	if err != nil {
 		return err

@@ -170,7 +170,7 @@ func (b *below) Link(oldname, newname string) error        { return b.base.Link(
 func (b *below) Stat(name string) (fs.FileInfo, error)     { return b.base.Stat(b.at(name)) }
 func (b *below) Lstat(name string) (fs.FileInfo, error)    { return b.base.Lstat(b.at(name)) }
 func (b *below) Chmod(name string, mode fs.FileMode) error { return b.base.Chmod(b.at(name), mode) }
-func (b *below) Chown(name string, uid, gid int) error { return b.base.Chown(b.at(name), uid, gid) }
+func (b *below) Chown(name string, uid, gid int) error     { return b.base.Chown(b.at(name), uid, gid) }
 
 func (b *below) Chtimes(name string, a, m time.Time) error { return b.base.Chtimes(b.at(name), a, m) }
 func (b *below) SyncDir(dir string) error                  { return b.base.SyncDir(b.at(dir)) }

@@ -116,15 +116,16 @@ func (r *rootFS) Mkdir(name string, perm fs.FileMode) error    { return r.root.M
 func (r *rootFS) MkdirAll(name string, perm fs.FileMode) error { return r.root.MkdirAll(name, perm) }
 func (r *rootFS) Remove(name string) error                     { return r.root.Remove(name) }
 func (r *rootFS) RemoveAll(name string) error                  { return r.root.RemoveAll(name) }
-func (r *rootFS) Rename(oldname, newname string) error { return r.root.Rename(oldname, newname) }
+func (r *rootFS) Rename(oldname, newname string) error         { return r.root.Rename(oldname, newname) }
 
 func (r *rootFS) Link(oldname, newname string) error        { return r.root.Link(oldname, newname) }
 func (r *rootFS) Stat(name string) (fs.FileInfo, error)     { return r.root.Stat(name) }
 func (r *rootFS) Lstat(name string) (fs.FileInfo, error)    { return r.root.Lstat(name) }
 func (r *rootFS) Chmod(name string, mode fs.FileMode) error { return r.root.Chmod(name, mode) }
-func (r *rootFS) Chown(name string, uid, gid int) error { return r.root.Chown(name, uid, gid) }
+func (r *rootFS) Chown(name string, uid, gid int) error     { return r.root.Chown(name, uid, gid) }
 
-func (r *rootFS) Chtimes(name string, a, m time.Time) error       { return r.root.Chtimes(name, a, m) }
+func (r *rootFS) Chtimes(name string, a, m time.Time) error { return r.root.Chtimes(name, a, m) }
+
 func (r *rootFS) Resolve(dir string) (string, error)              { return filepath.Clean(dir), nil }
 func (r *rootFS) Identity(info fs.FileInfo) (Identity, bool)      { return identityOf(info) }
 func (r *rootFS) Lock(path string) (unlock func() error, _ error) { return lockIn(r.root, path) }

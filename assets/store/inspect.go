@@ -169,7 +169,7 @@ func (e *Existing) walk(root FS) (interrupted bool, err error) {
 
 // isPending knows the traces of a run that did not end.
 func isPending(name string) bool {
-	return name == journalName || name == journalTemp || strings.HasPrefix(name, txPrefix)
+	return name == journalName || name == journalTemp || strings.HasPrefix(name, txPrefix) || strings.HasPrefix(name, donePrefix)
 }
 
 func readDir(fsys afero.Fs, dir string) ([]fs.FileInfo, error) {

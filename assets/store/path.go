@@ -15,6 +15,7 @@ const (
 	journalName  = ".certwright-journal"
 	journalTemp  = ".certwright-journal.tmp"
 	txPrefix     = ".certwright-tx-"
+	donePrefix   = ".certwright-done-" // what a staging directory is called after its commit
 	backupPrefix = ".certwright-backup-"
 
 	stagedName = "new" // below the staging directory

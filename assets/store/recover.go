@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -72,6 +73,9 @@ func Recover(ctx context.Context, fsys FS, dir string, dryRun bool) (*Recovery, 
 			return nil, err
 		}
 		defer unlock()
+		if p.name == "" {
+			sweepLocks(fsys, p)
+		}
 	}
 	var r *Recovery
 	if p.name != "" {
@@ -83,6 +87,21 @@ func Recover(ctx context.Context, fsys FS, dir string, dryRun bool) (*Recovery, 
 		r = &Recovery{Dir: dir, Outcome: NothingToDo, DryRun: dryRun}
 	}
 	return r, err
+}
+
+// sweepLocks removes the lock file that a first install leaves in a directory
+// above when it is killed between its rename and its end. A lock that is held
+// stays.
+func sweepLocks(fsys FS, p place) {
+	for at := p.real; filepath.Dir(at) != at && at != "."; at = filepath.Dir(at) {
+		name := filepath.Join(filepath.Dir(at), place{name: filepath.Base(at)}.lockPath())
+		if _, err := fsys.Lstat(name); err != nil {
+			continue
+		}
+		if unlock, err := fsys.Lock(name); err == nil {
+			unlock()
+		}
+	}
 }
 
 func sweepStages(root FS, p place) (*Recovery, error) { return sweepStagesIf(root, p, false) }
@@ -112,6 +131,9 @@ func sweep(root FS, dir string, dryRun bool, ours func(name string) bool) (*Reco
 			}
 		}
 		r.Paths = append(r.Paths, info.Name())
+		if strings.HasPrefix(info.Name(), donePrefix) {
+			r.Outcome = KeptNew
+		}
 	}
 	if len(r.Paths) == 0 {
 		return nil, nil
@@ -238,9 +260,7 @@ func (s step) do(root FS, stage string) error {
 	switch s.Do {
 	case doFile, doDir:
 		from := path.Join(stage, s.Path)
-		if err := root.Rename(from, s.Path); err != nil && (exists(root, from) || !exists(root, s.Path)) {
-			return err
-		}
+		return move(root, from, s.Path)
 	case doRemove:
 		if err := root.Remove(s.Path); err != nil && exists(root, s.Path) {
 			return err
@@ -249,44 +269,90 @@ func (s step) do(root FS, stage string) error {
 	return nil
 }
 
-// finish makes the renames durable, then removes the traces: the journal first,
-// because without it the rest is only rubbish. It returns the backup's name.
+// finish makes the renames durable and removes the traces. It may be
+// interrupted anywhere and begun again. It returns the backup's name.
+//
+// Each sync has its reason. The set must be durable before the staging
+// directory gets its name as a done one, because names reach a disk in any
+// order and recovery looks for new bytes only under the old name. The backup
+// and that name must be durable before the journal goes, because without it
+// the next run takes a staging directory for one that never came to its commit.
 func finish(root FS, j *journal) (string, error) {
+	for _, dir := range emptied(root, j) {
+		if err := syncNames(root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	done := donePrefix + strings.TrimPrefix(j.Tx, txPrefix)
+	renames := [][2]string{{j.Tx, done}}
+	if j.Backup != "" {
+		// The last one is for a crash that kept the second rename and not the first.
+		renames = [][2]string{{path.Join(j.Tx, undoName), j.Backup}, {j.Tx, done}, {path.Join(done, undoName), j.Backup}}
+	}
+	for _, r := range renames {
+		if err := root.Rename(r[0], r[1]); err != nil && exists(root, r[0]) {
+			return "", err // else an earlier attempt has come further
+		}
+	}
+	if err := discard(root, journalTemp); err != nil { // a crash may leave both names of the journal
+		return "", err
+	}
+	if err := syncNames(root, "."); err != nil {
+		return "", err
+	}
+	if err := discard(root, journalName); err != nil {
+		return "", err
+	}
+	if err := removeTree(root, done); err != nil {
+		return "", err
+	}
+	return j.Backup, syncNames(root, ".")
+}
+
+// discard removes a file that may be gone.
+func discard(root FS, name string) error {
+	if err := root.Remove(name); err != nil && exists(root, name) {
+		return err
+	}
+	return nil
+}
+
+// syncNames takes a file system that has no such call as it is.
+func syncNames(root FS, dir string) error {
+	if err := root.SyncDir(dir); !errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// emptied removes the directories that the removals left empty. It returns all
+// directories whose names the journal's steps have changed.
+func emptied(root FS, j *journal) []string {
 	dirs := map[string]bool{".": true}
 	for _, s := range j.Steps {
 		if s.Do != doInside {
 			dirs[path.Dir(s.Path)] = true
 		}
-	}
-	for dir := range dirs {
-		if err := root.SyncDir(dir); err != nil && !errors.Is(err, ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) {
-			return "", err
+		if s.Do != doRemove {
+			continue
 		}
-	}
-	if j.Backup != "" {
-		if err := root.Rename(path.Join(j.Tx, undoName), j.Backup); err != nil && !exists(root, j.Backup) {
-			return "", err
-		}
-	}
-	if err := root.Remove(journalName); err != nil && exists(root, journalName) {
-		return "", err
-	}
-	if err := removeTree(root, j.Tx); err != nil {
-		return "", err
-	}
-	for _, s := range slices.Backward(j.Steps) {
-		if s.Do == doRemove {
-			for dir := path.Dir(s.Path); dir != "."; dir = path.Dir(dir) {
-				if root.Remove(dir) != nil {
-					break // not empty: it holds other files
-				}
+		for dir := path.Dir(s.Path); dir != "."; dir = path.Dir(dir) {
+			if root.Remove(dir) != nil && exists(root, dir) {
+				break // it holds other files
 			}
+			dirs[path.Dir(dir)] = true
 		}
 	}
-	if err := root.SyncDir("."); err != nil && !errors.Is(err, ErrUnsupported) {
-		return "", err
+	return slices.Sorted(maps.Keys(dirs))
+}
+
+// move renames, unless that has been done already.
+func move(root FS, from, to string) error {
+	err := root.Rename(from, to)
+	if err != nil && !exists(root, from) && exists(root, to) {
+		return nil
 	}
-	return j.Backup, nil
+	return err
 }
 
 // withdraw takes a journal back that may or may not have become durable, while

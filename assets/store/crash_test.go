@@ -1,0 +1,370 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"certwright/assets/store"
+	"certwright/assets/store/crashfs"
+
+	"github.com/spf13/afero"
+)
+
+// long makes the crash tests exhaustive; it takes minutes.
+var long = os.Getenv("CERTWRIGHT_CRASH") == "long"
+
+func scale(short, exhaustive int) int {
+	if long {
+		return exhaustive
+	}
+	return short
+}
+
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+const dest = "/etc/generated"
+
+func file(path, data string, mode fs.FileMode, kind string) store.File {
+	return store.File{Path: path, Data: []byte(data), Mode: mode, Kind: kind, Slot: "s/" + kind}
+}
+
+// scenario is a set to be written over a world.
+type scenario struct {
+	name  string
+	world func(f *crashfs.FS) // what is there before
+	files []store.File
+	force bool
+	whole bool // the file system has SyncAll
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func put(f *crashfs.FS, name, data string, mode fs.FileMode) {
+	must(f.MkdirAll(path.Dir(name), 0o755))
+	must(afero.WriteFile(f, name, []byte(data), mode))
+	must(f.Chmod(name, mode))
+}
+
+func oldSet(f *crashfs.FS) {
+	must(f.MkdirAll("/etc", 0o755))
+	_, err := commit(context.Background(), f, false, []store.File{
+		file("tls/ca.crt", "old ca", 0o644, "ca"),
+		file("tls/server.crt", "old crt", 0o644, "certificate"),
+		file("tls/server.key", "old key", 0o600, "key"),
+		file("tls/same.crt", "the same", 0o644, "certificate"),
+		file("gone/only.key", "to be removed", 0o600, "key"),
+	})
+	must(err)
+	put(f, dest+"/tls/foreign.pem", "not ours", 0o640)
+	put(f, dest+"/notes.txt", "not ours either", 0o644)
+}
+
+func newSet() []store.File {
+	return []store.File{
+		file("tls/ca.crt", "new ca", 0o644, "ca"),
+		file("tls/server.crt", "new crt", 0o644, "certificate"),
+		file("tls/server.key", "new key", 0o600, "key"),
+		file("tls/same.crt", "the same", 0o644, "certificate"),
+		file("tls/added.key", "new and added", 0o600, "key"),
+		file("auth/kube/config", "a new directory", 0o600, "kubeconfig"),
+	}
+}
+
+func fleet(n int) []store.File {
+	files := newSet()
+	for i := range n {
+		files = append(files, file(fmt.Sprintf("nodes/%d/kubelet.key", i), fmt.Sprint("key ", i), 0o600, "key"))
+	}
+	return files
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"over a set of ours", oldSet, newSet(), true, false},
+		{"into an absent directory", func(f *crashfs.FS) { put(f, "/etc/hosts", "not ours", 0o644) }, newSet(), false, false},
+		{"into an absent directory of an absent directory", func(*crashfs.FS) {}, newSet(), false, false},
+		{"into an empty directory", func(f *crashfs.FS) { must(f.MkdirAll(dest, 0o755)) }, newSet(), false, false},
+		{"over foreign files", func(f *crashfs.FS) {
+			put(f, dest+"/tls/server.key", "somebody's key", 0o644)
+			put(f, dest+"/tls/ca.key", "somebody's ca", 0o600)
+		}, newSet(), true, false},
+		{"a fleet over a set, syncfs", oldSet, fleet(70), true, true},
+		{"a fleet over a set, batches", oldSet, fleet(70), true, false},
+		{"a fleet, first install, syncfs", func(*crashfs.FS) {}, fleet(70), false, true},
+	}
+}
+
+func (s scenario) start() *crashfs.FS {
+	f := crashfs.New()
+	f.Whole = s.whole
+	s.world(f)
+	f.Settle()
+	return f
+}
+
+func commit(ctx context.Context, f store.FS, force bool, files []store.File) (*store.Result, error) {
+	tx, err := store.Begin(ctx, f, dest, store.Options{Force: force, Version: "1.0", Profile: "tectonic", Now: now})
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if err := tx.Add(file); err != nil {
+			return nil, errors.Join(err, tx.Abort())
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+func (s scenario) run(f store.FS) (*store.Result, error) {
+	return commit(context.Background(), f, s.force, s.files)
+}
+
+// oracle knows what the disk may look like: all old or all new.
+type oracle struct {
+	old, new map[string]string // by path; the store's own names left out
+	backup   map[string]string // the old files that the new set replaces
+	foreign  map[string]uint64 // inodes of files that nobody may touch
+}
+
+func (s scenario) oracle(t testing.TB) *oracle {
+	t.Helper()
+	f := s.start()
+	o := &oracle{old: flat(f), foreign: map[string]uint64{}, backup: map[string]string{}}
+	before := f.Tree("/")
+	r, err := s.run(f)
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	o.new = flat(f)
+	for p, text := range o.old {
+		if o.new[p] != text && strings.HasPrefix("/"+p, dest+"/") && !before[p].Dir {
+			o.backup[strings.TrimPrefix("/"+p, dest+"/")] = before[p].Data
+		} else if !before[p].Dir {
+			o.foreign[p] = before[p].Ino
+		}
+	}
+	if why := o.leftovers(f, r.Backup != ""); why != "" {
+		t.Fatalf("%s: after a plain run: %s", s.name, why)
+	}
+	return o
+}
+
+// flat is a tree as text, without what the store keeps for itself.
+func flat(f *crashfs.FS) map[string]string {
+	out := map[string]string{}
+	for p, n := range f.Tree("/") {
+		if !strings.Contains(p, ".certwright") {
+			out[p] = fmt.Sprintf("%v %o %s", n.Dir, n.Mode, n.Data)
+		}
+	}
+	return out
+}
+
+// judge says "old", "new", or what is wrong.
+func (o *oracle) judge(f *crashfs.FS) string {
+	tree := f.Tree("/")
+	for p, ino := range o.foreign {
+		if tree[p].Ino != ino {
+			return fmt.Sprintf("%s was touched", p)
+		}
+	}
+	now := flat(f)
+	switch {
+	case maps.Equal(now, o.new):
+		return "new"
+	case maps.Equal(now, o.old):
+		return "old"
+	}
+	var b strings.Builder
+	for _, p := range slices.Sorted(maps.Keys(now)) {
+		which := "other"
+		switch now[p] {
+		case o.old[p]:
+			which = "old"
+		case o.new[p]:
+			which = "new"
+		}
+		fmt.Fprintf(&b, " %s=%s", p, which)
+	}
+	for p := range o.old {
+		if _, ok := now[p]; !ok {
+			fmt.Fprintf(&b, " %s=gone", p)
+		}
+	}
+	return "mixed:" + b.String()
+}
+
+// leftovers says what should not be there once all is settled.
+func (o *oracle) leftovers(f *crashfs.FS, replaced bool) string {
+	kept := map[string]string{}
+	for p, n := range f.Tree("/") {
+		_, rest, ours := strings.Cut(p, ".certwright-backup-")
+		switch {
+		case ours && replaced:
+			if _, file, ok := strings.Cut(rest, "/"); ok && !n.Dir {
+				kept[file] = n.Data
+			}
+		case strings.Contains(p, ".certwright"):
+			return "left behind: " + p
+		}
+	}
+	if replaced && !maps.Equal(kept, o.backup) {
+		return fmt.Sprintf("the backup holds %v", slices.Sorted(maps.Keys(kept)))
+	}
+	return ""
+}
+
+// settled recovers a disk and judges it; "" when all is well.
+func (o *oracle) settled(f *crashfs.FS) (outcome, bad string) {
+	r, err := store.Recover(context.Background(), f, dest, false)
+	if err != nil {
+		return "", fmt.Sprintf("recover: %v", err)
+	}
+	outcome = o.judge(f)
+	if outcome != "old" && outcome != "new" {
+		return outcome, outcome
+	}
+	if why := o.leftovers(f, outcome == "new" && len(o.backup) > 0); why != "" {
+		return outcome, outcome + ", " + why
+	}
+	if r.Outcome == store.KeptOld && outcome == "new" && len(o.backup) > 0 {
+		return outcome, "said the old state was kept, and it is new"
+	}
+	return outcome, ""
+}
+
+// tally is what a crash test went through.
+type tally struct {
+	ops, states, inner, old, new, mixed int
+	bad                                 []string
+}
+
+func (c *tally) String() string {
+	return fmt.Sprintf("%d operations, %d crash states (%d old, %d new), %d states of a crash in recovery, %d moments with old and new names, %d bad",
+		c.ops, c.states, c.old, c.new, c.inner, c.mixed, len(c.bad))
+}
+
+// crashes runs the scenario over f once and crashes it after every operation.
+// wrap may stand between the store and the disk.
+func crashes(s scenario, o *oracle, limit, innerLimit, perPoint int, wrap func(store.FS) store.FS) *tally {
+	random := rand.New(rand.NewPCG(1, 2))
+	c := &tally{}
+	seen := map[[32]byte]bool{}
+	f := s.start()
+	try := func(at string, state *crashfs.FS, inner, mustBeNew bool) {
+		sum := state.Sum()
+		if seen[sum] && !mustBeNew {
+			return
+		}
+		seen[sum] = true
+		c.states++
+		copied := state.Live()
+		outcome, bad := o.settled(state)
+		switch {
+		case bad == "" && mustBeNew && outcome != "new":
+			bad = "success was reported, and the new set is lost"
+		case outcome == "old":
+			c.old++
+		case outcome == "new":
+			c.new++
+		}
+		if bad != "" {
+			c.bad = append(c.bad, at+": "+bad)
+			return
+		}
+		if inner {
+			c.crashInRecovery(o, copied, at, outcome, innerLimit, random)
+		}
+	}
+	f.After = func(op crashfs.Op) error {
+		if !op.Writes() {
+			return nil
+		}
+		c.ops++
+		at := fmt.Sprintf("after %d %s %s %s", op.N, op.Name, op.Path, op.To)
+		if live := o.judge(f); live != "old" && live != "new" {
+			c.mixed++
+		}
+		n := 0
+		try(at+" (kill)", f.Live(), perPoint > 0 || c.ops%100 == 0, false)
+		for state := range f.States(limit, random) {
+			n++
+			try(at, state, n <= perPoint, false)
+		}
+		return nil
+	}
+	_, err := s.run(wrap(f))
+	f.After = nil
+	if err != nil {
+		c.bad = append(c.bad, "run: "+err.Error())
+	}
+	for state := range f.States(limit, random) {
+		try("after success", state, false, true)
+	}
+	return c
+}
+
+// crashInRecovery crashes a recovery after every operation: the next one must
+// come to the same end.
+func (c *tally) crashInRecovery(o *oracle, f *crashfs.FS, at, want string, limit int, random *rand.Rand) {
+	seen := map[[32]byte]bool{}
+	f.After = func(op crashfs.Op) error {
+		if !op.Writes() {
+			return nil
+		}
+		for state := range f.States(limit, random) {
+			sum := state.Sum()
+			if seen[sum] {
+				continue
+			}
+			seen[sum] = true
+			c.inner++
+			got, bad := o.settled(state)
+			if bad == "" && got != want {
+				bad = "without the second crash it is " + want + ", with it " + got
+			}
+			if bad != "" {
+				c.bad = append(c.bad, fmt.Sprintf("%s, then recovery %s %s %s: %s", at, op.Name, op.Path, op.To, bad))
+			}
+		}
+		return nil
+	}
+	store.Recover(context.Background(), f, dest, false)
+}
+
+func plain(f store.FS) store.FS { return f }
+
+func TestCrashAfterEveryOperation(t *testing.T) {
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			o := s.oracle(t)
+			limit, inner, per := scale(300, 6000), scale(8, 60), scale(4, 60)
+			if len(s.files) > 20 {
+				limit, inner, per = scale(3, 200), scale(1, 10), scale(0, 4)
+			}
+			c := crashes(s, o, limit, inner, per, plain)
+			t.Log(c)
+			for i, bad := range c.bad {
+				if i == 5 {
+					break
+				}
+				t.Error(bad)
+			}
+		})
+	}
+}
