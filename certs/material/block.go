@@ -12,7 +12,19 @@ var pkcs7Labels = map[string]bool{"PKCS7": true, "PKCS #7 SIGNED DATA": true, "C
 func (p *parser) block(b block) {
 	p.doc.Blocks = append(p.doc.Blocks, b.label)
 	if pkcs7Labels[b.label] {
-		p.pkcs7(b.der, Problem{Rule: rulePKCS7, Line: b.line, Detail: fmt.Sprintf("a PKCS#7 container in a %s block", quote(b.label))})
+		p.within(p.source, p.at(b.line), func() {
+			p.pkcs7(b.der, Problem{Rule: rulePKCS7, Detail: fmt.Sprintf("a PKCS#7 container in a %s block", quote(b.label))})
+		})
+		return
+	}
+	if upper := strings.ToUpper(b.label); b.whole && upper != b.label && (upper == "CERTIFICATE" || isKeyLabel(upper)) {
+		mixed := b
+		mixed.label, mixed.whole = upper, false
+		p.doc.Blocks = p.doc.Blocks[:len(p.doc.Blocks)-1]
+		p.contained(Problem{
+			Rule: ruleMalformedPEM, Line: b.line,
+			Detail: fmt.Sprintf("the block is labelled %s; labels are capitals", quote(b.label)),
+		}, func() { p.block(mixed) })
 		return
 	}
 	switch b.label {
@@ -47,7 +59,7 @@ func (p *parser) block(b block) {
 		p.publicKey(b.der)
 	case "OPENSSH PRIVATE KEY":
 		p.problem(Problem{Rule: ruleOpenSSH, Line: b.line, Detail: "a private key in OpenSSH's own form"})
-		p.doc.Keys = append(p.doc.Keys, Key{Label: b.label, Line: b.line, Source: p.source})
+		p.doc.Keys = append(p.doc.Keys, Key{Label: b.label, Line: p.at(b.line), Source: p.source})
 	case "ENCRYPTED PRIVATE KEY":
 		p.encryptedKey(b)
 	default:

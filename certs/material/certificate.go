@@ -14,7 +14,7 @@ import (
 // certificate reads one certificate, and says what is wrong with one that
 // crypto/x509 refuses: its own errors name the symptom.
 func (p *parser) certificate(b block) {
-	c := Certificate{Label: b.label, Line: b.line, Headers: len(b.headers) > 0, Source: p.source}
+	c := Certificate{Label: b.label, Line: p.at(b.line), Headers: len(b.headers) > 0, Source: p.source}
 	at := len(p.doc.Certificates)
 	p.doc.Certificates = append(p.doc.Certificates, c)
 	report := func(pr Problem) int {

@@ -86,7 +86,12 @@ func PublicKeyFingerprint(pub crypto.PublicKey) string {
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256(der)
+	return hexSum(der)
+}
+
+// hexSum is the SHA-256 of data in hex.
+func hexSum(data []byte) string {
+	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 

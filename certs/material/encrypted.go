@@ -42,13 +42,13 @@ func (p *parser) legacyKey(b block) {
 
 // opened records an encrypted key, opened or not.
 func (p *parser) opened(b block, what string, open func() ([]byte, error)) {
-	k := Key{Label: b.label, Line: b.line, Encrypted: true, Source: p.source}
+	k := Key{Label: b.label, Line: p.at(b.line), Encrypted: true, Source: p.source}
 	pr := Problem{Rule: ruleEncrypted, Line: b.line}
 	plain, err := open()
 	defer clear(plain)
 	if err == nil {
 		var inner Problem
-		if k.Signer, inner = readKey(plain); k.Signer == nil {
+		if k.Signer, inner = p.readKey(plain); k.Signer == nil {
 			// It decrypted to a key, of a kind that nobody takes or damaged.
 			pr = inner
 			pr.Line, pr.Detail = b.line, "behind its encryption: "+inner.Detail

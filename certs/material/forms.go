@@ -41,7 +41,9 @@ func (p *parser) base64(data []byte) (Format, bool) {
 	}
 	switch {
 	case bytes.Contains(inner, []byte("-----BEGIN ")) || looksLikeBase64PEM(inner):
-		p.contained(Problem{Rule: ruleBase64PEM, Detail: "base64 of PEM: it was encoded once more than PEM is"}, func() { p.document(inner) })
+		p.contained(Problem{Rule: ruleBase64PEM, Detail: "base64 of PEM: it was encoded once more than PEM is"}, func() {
+			p.within(p.source, p.line, func() { p.document(inner) })
+		})
 		return FormatBase64PEM, true
 	case inner[0] != 0x30 || isText(inner):
 		return "", false

@@ -83,9 +83,9 @@ var keyLabels = map[kind]string{kindPKCS1: "RSA PRIVATE KEY", kindSEC1: "EC PRIV
 // key reads one private key in the clear. labelled says that it stood in PEM,
 // where its label must fit.
 func (p *parser) key(b block, labelled bool) {
-	k := Key{Label: b.label, Line: b.line, Source: p.source}
+	k := Key{Label: b.label, Line: p.at(b.line), Source: p.source}
 	what := kindOf(b.der)
-	signer, problem := readKey(b.der)
+	signer, problem := p.readKey(b.der)
 	k.Signer = signer
 	p.doc.Keys = append(p.doc.Keys, k)
 	if signer == nil {
@@ -102,6 +102,24 @@ func (p *parser) key(b block, labelled bool) {
 			p.doc.Problems[i].Rescued = true
 		}
 	}
+}
+
+// The caps on all keys of one input: an RSA key of 8192 bits takes two
+// milliseconds to check, and its file has 5 KiB.
+const (
+	maxKeys     = 256
+	maxKeyBytes = 4 * MaxKey
+)
+
+// readKey is readKey within the caps on all keys of the input.
+func (p *parser) readKey(der []byte) (crypto.Signer, Problem) {
+	p.keys++
+	p.keyBytes += len(der)
+	if p.keys > maxKeys || p.keyBytes > maxKeyBytes {
+		return nil, Problem{Rule: ruleTooLarge, Detail: fmt.Sprintf("more private keys than %d or than %s are not read",
+			maxKeys, untrusted.Size(maxKeyBytes))}
+	}
+	return readKey(der)
 }
 
 // readKey parses a private key in any of its three encodings, whatever its

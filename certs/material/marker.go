@@ -11,7 +11,7 @@ import (
 type marker struct {
 	end        bool   // END
 	label      string // upper-case
-	start, tip int    // its first byte and the first one after it
+	start, tip int    // its first byte and the first one after it; no two markers overlap
 	left       int    // dashes before BEGIN or END
 	right      int    // dashes after the label
 	typeset    bool   // one of the dashes is not ASCII's
@@ -36,6 +36,9 @@ func markers(data []byte) []marker {
 		m, ok := markerAt(data, i, word)
 		if !ok {
 			continue
+		}
+		if len(out) > 0 && m.start < out[len(out)-1].tip {
+			m.start = out[len(out)-1].tip // the dashes between two markers count for both
 		}
 		line += bytes.Count(data[counted:m.start], []byte{'\n'})
 		if nl := bytes.LastIndexByte(data[counted:m.start], '\n'); nl >= 0 {

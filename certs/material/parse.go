@@ -43,9 +43,14 @@ type parser struct {
 	passphrase []byte
 	budget     budget
 	counts     map[string]int // problems met of each rule, listed or not
+	keys       int            // private keys read, and their size
+	keyBytes   int
 	depth      int
 	source     string
-	line       int // where the container stands, for what has no line of its own
+	// inside says that the text being read is not lines of the input: what is
+	// found in it stands at line, the container's, or nowhere when that is 0.
+	inside bool
+	line   int
 }
 
 // document reads the outermost form and returns which it is.
@@ -81,9 +86,7 @@ func (p *parser) document(data []byte) Format {
 // only counted.
 func (p *parser) problem(pr Problem) int {
 	p.counts[pr.Rule]++
-	if pr.Line == 0 {
-		pr.Line = p.line
-	}
+	pr.Line = p.at(pr.Line)
 	limit := maxAlike
 	if onceOnly[pr.Rule] {
 		limit = 1
@@ -93,6 +96,22 @@ func (p *parser) problem(pr Problem) int {
 	}
 	p.doc.Problems = append(p.doc.Problems, pr)
 	return len(p.doc.Problems) - 1
+}
+
+// at is the line of the input for a line of the text being read.
+func (p *parser) at(line int) int {
+	if p.inside {
+		return p.line
+	}
+	return line
+}
+
+// within reads what stood encoded at a line of the input.
+func (p *parser) within(source string, line int, read func()) {
+	was := *p
+	p.source, p.line, p.inside = source, line, true
+	read()
+	p.source, p.line, p.inside = was.source, was.line, was.inside
 }
 
 // contained records the problem of a container, reads what it holds, and marks

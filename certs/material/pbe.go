@@ -21,12 +21,12 @@ import (
 // The caps on key derivation, for all that one input holds together. They are
 // read off the parameters before any work is done.
 const (
-	// maxWork is in rounds of a hash under HMAC. OpenSSL's default is 2048,
-	// OWASP asks 600,000 (2023), and 10 million take about two seconds.
-	maxWork = 10_000_000
+	// maxWork is in rounds of a hash under HMAC. OpenSSL's default is 2048, OWASP
+	// asks for 600,000 (2023), and five million take about a second.
+	maxWork = 5_000_000
 	// maxScryptMemory is 128·N·r, in bytes; OpenSSL itself stops at 32 MiB.
 	maxScryptMemory = 256 << 20
-	// maxScryptWork is N·r·p: 2^18·8 takes under a second.
+	// maxScryptWork is N·r·p: 2^18·8 takes about a second.
 	maxScryptWork = 1 << 21
 	// maxSalt is in bytes; salts in use have 8 to 64.
 	maxSalt = 1024

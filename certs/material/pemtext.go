@@ -103,6 +103,10 @@ func (p *parser) pem(data []byte, taken []span, marks []marker) Format {
 	found := len(taken) > 0
 	lines := lineCounter{data: data}
 	for len(taken) > 0 || len(marks) > 0 {
+		if len(p.doc.Blocks) > MaxBlocks {
+			p.problem(Problem{Rule: ruleTooLarge, Detail: fmt.Sprintf("more than %d PEM blocks", MaxBlocks)})
+			break
+		}
 		if len(taken) > 0 && (len(marks) == 0 || marks[0].start >= taken[0].start) {
 			t := taken[0]
 			taken = taken[1:]
@@ -180,10 +184,10 @@ func (p *parser) unread(b block) {
 	p.doc.Blocks = append(p.doc.Blocks, b.label)
 	switch {
 	case b.label == "CERTIFICATE":
-		p.doc.Certificates = append(p.doc.Certificates, Certificate{Label: b.label, Line: b.line, Source: p.source})
+		p.doc.Certificates = append(p.doc.Certificates, Certificate{Label: b.label, Line: p.at(b.line), Source: p.source})
 	case isKeyLabel(b.label):
 		p.doc.Keys = append(p.doc.Keys, Key{
-			Label: b.label, Line: b.line, Source: p.source,
+			Label: b.label, Line: p.at(b.line), Source: p.source,
 			Encrypted: b.label == "ENCRYPTED PRIVATE KEY",
 		})
 	}
@@ -204,17 +208,17 @@ func (p *parser) strayEnd(data []byte, end marker, others bool) int {
 // bareLine says that nothing but marks of quotation stand before the marker on
 // its line.
 func bareLine(data []byte, m marker) bool {
-	return len(bytes.Trim(bytes.TrimPrefix(data[m.lineStart:m.start], utf8BOM), " \t\r>|\"'")) == 0
+	return len(bytes.Trim(bytes.TrimPrefix(lineBefore(data, m), utf8BOM), " \t\r>|\"'")) == 0
 }
 
 // diagnose says why encoding/pem does not take the block between two markers,
 // as far as the markers and line ends show it.
 func diagnose(data []byte, begin marker, end *marker, body []byte) Problem {
 	pr := Problem{Line: begin.line}
-	prefix := data[begin.lineStart:begin.start]
+	prefix := lineBefore(data, begin)
 	var endPrefix, endSuffix []byte
 	if end != nil {
-		endPrefix = data[end.lineStart:end.start]
+		endPrefix = lineBefore(data, *end)
 		endSuffix = restOfLine(data[end.tip:])
 	}
 	sameLine := end != nil && end.line == begin.line
@@ -277,7 +281,18 @@ func (m *marker) word() string {
 	return "BEGIN"
 }
 
+// besideMarker is how much of a line is looked at before and after a marker. A
+// whole file may be one line, and it is looked at for each of its markers.
+const besideMarker = 256
+
+// lineBefore is the end of what stands before the marker on its line.
+func lineBefore(data []byte, m marker) []byte {
+	return data[max(m.lineStart, m.start-besideMarker):m.start]
+}
+
+// restOfLine is the beginning of data up to its first line end.
 func restOfLine(data []byte) []byte {
+	data = data[:min(len(data), besideMarker)]
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return data[:i]
 	}

@@ -55,8 +55,8 @@ func (p *parser) pkcs12(data []byte) {
 
 // containerKey records a key that came out of a container.
 func (p *parser) containerKey(k containerKey) {
-	signer, problem := readKey(k.der)
-	p.doc.Keys = append(p.doc.Keys, Key{Signer: signer, Encrypted: k.encrypted, Line: p.line, Source: p.source})
+	signer, problem := p.readKey(k.der)
+	p.doc.Keys = append(p.doc.Keys, Key{Signer: signer, Encrypted: k.encrypted, Line: p.at(0), Source: p.source})
 	if signer == nil {
 		p.problem(problem)
 	}
