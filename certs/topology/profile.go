@@ -259,6 +259,7 @@ type Consumer struct {
 	Name      string `yaml:"name"`      // --cert-file, BRIDGE_CA_FILE, grpc.tlsCert
 	Field     Field  `yaml:"field"`     // which file of the slot; default cert
 	Secret    string `yaml:"secret"`    // namespace/name, for the form secret
+	Needs     Field  `yaml:"needs"`     // left out when the set lacks this field of the slot: a CA's key
 	When      string `yaml:"when"`      // the condition under which to set it; empty: always
 }
 

@@ -161,13 +161,23 @@ func (r *resolver) values(fact string) ([]string, bool) {
 	return r.t.Facts.values(fact)
 }
 
+// words fills in each word by itself: a word that yields several values becomes
+// a comma list, as programs take them, and the words around it stay as they are.
+func (r *resolver) words(s string) string {
+	var words []string
+	for word := range splitWords(s) {
+		words = append(words, r.one(word))
+	}
+	return strings.Join(words, " ")
+}
+
 func (r *resolver) step(s Step) Step {
-	s.Text = r.one(s.Text)
+	s.Text = r.words(s.Text)
 	run := s.Run
 	fill := func() []string {
 		out := make([]string, len(run))
 		for i := range run {
-			out[i] = r.one(run[i])
+			out[i] = r.words(run[i])
 		}
 		return out
 	}

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"net"
 	"net/netip"
@@ -82,6 +83,26 @@ func parsePart(inside string) (part, error) {
 		return part{function: "hostport", fact: words[1], n: n}, err
 	}
 	return part{}, fmt.Errorf("{{%s}}: write a fact, or cidrhost FACT N, range N, first FACT, hostport FACT PORT", strings.TrimSpace(inside))
+}
+
+// splitWords cuts a text at the spaces outside of {{ }}.
+func splitWords(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start := 0
+		for i := 0; i < len(s); i++ {
+			if strings.HasPrefix(s[i:], "{{") {
+				if end := strings.Index(s[i:], "}}"); end > 0 {
+					i += end + 1
+				}
+			} else if s[i] == ' ' {
+				if !yield(s[start:i]) {
+					return
+				}
+				start = i + 1
+			}
+		}
+		yield(s[start:])
+	}
 }
 
 // maxValues bounds what one template may yield: {{range 1000}}{{range 1000}}

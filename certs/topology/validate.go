@@ -142,6 +142,8 @@ func (v *validator) parts() {
 			v.bad(path+".id", "must be lower-case letters, digits, dots and dashes, not %q", a.ID)
 		} else if seenA[a.ID] {
 			v.bad(path+".id", "authority %q is defined twice", a.ID)
+		} else if a.ID == "root" {
+			v.bad(path+".id", "root is the name of the CA above all authorities; choose another")
 		}
 		seenA[a.ID] = true
 		if s := v.slot(a.Slot); s == nil {
@@ -285,6 +287,7 @@ func (v *validator) consumer(path string, s SlotSpec, u Consumer) {
 		v.bad(path+".name", "is empty; name the parameter that takes the file")
 	}
 	v.field(path+".field", u.Field)
+	v.field(path+".needs", u.Needs)
 	field := u.Field
 	if field == "" {
 		field = FieldCert

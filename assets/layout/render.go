@@ -1,0 +1,156 @@
+package layout
+
+import (
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+
+	"certwright/certs"
+	"certwright/certs/topology"
+)
+
+// maker yields the files of one layout.
+type maker func(*job) iter.Seq2[File, error]
+
+// layouts are those that a person may ask for, in the order in which they are offered.
+var layouts = []struct {
+	name  string
+	files maker
+}{
+	{"tree", tree},
+	{"flags", flags},
+	{"terraform", terraform},
+}
+
+// Names lists the layouts that there are.
+func Names() []string {
+	out := make([]string, len(layouts))
+	for i := range layouts {
+		out[i] = layouts[i].name
+	}
+	return out
+}
+
+// The files that are written whatever the layouts are.
+const (
+	PlanFile      = "certwright.yaml"
+	NextStepsFile = "NEXT-STEPS.md"
+)
+
+// Render makes all files, in the order of their paths. The set must be
+// complete: what is missing is an error that names the slot.
+func Render(r Request) ([]File, error) {
+	var out []File
+	for f, err := range Files(r) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	for i := 1; i < len(out); i++ {
+		if out[i].Path == out[i-1].Path {
+			return nil, fmt.Errorf("render %s: two layouts write it; leave one of %s out", out[i].Path, strings.Join(r.Layouts, ", "))
+		}
+	}
+	return out, nil
+}
+
+// Files makes one file after the other, so that a large set need not be held
+// in memory. It ends at the first error.
+func Files(r Request) iter.Seq2[File, error] {
+	return func(yield func(File, error) bool) {
+		j, err := newJob(r)
+		if err != nil {
+			yield(File{}, err)
+			return
+		}
+		for _, m := range j.makers() {
+			for f, err := range m(j) {
+				if !yield(f, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Dirs gives every directory of the files its mode, by its path below the
+// output directory, "." among them: 0700 where a private key lies in it or
+// below it, 0755 elsewhere. The output directory itself is 0755 at least in
+// part for others: its certificates may be read, ca/ may not.
+func Dirs(files iter.Seq[File]) map[string]fs.FileMode {
+	out := map[string]fs.FileMode{".": 0o755}
+	for f := range files {
+		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+			if out[dir] == 0 {
+				out[dir] = 0o755
+			}
+		}
+		if f.Private() {
+			if dir := path.Dir(f.Path); dir != "." {
+				out[dir] = 0o700
+			}
+		}
+	}
+	return out
+}
+
+// job is one call of Files.
+type job struct {
+	Request
+	set   *certs.Set
+	t     *topology.Topology
+	names []string // of the layouts
+}
+
+func newJob(r Request) (*job, error) {
+	if r.Set == nil || r.Set.Topology == nil {
+		return nil, fmt.Errorf("render: no set was given")
+	}
+	j := &job{Request: r, set: r.Set, t: r.Set.Topology, names: slices.Clone(r.Layouts)}
+	if len(j.names) == 0 {
+		j.names = slices.Clone(j.t.Profile.Layouts)
+	}
+	for _, n := range j.names {
+		if !slices.Contains(Names(), n) {
+			return nil, fmt.Errorf("render: unknown layout %q; there are %s", n, strings.Join(Names(), ", "))
+		}
+	}
+	// Flags name the files of the tree, so they never come alone.
+	if slices.Contains(j.names, "flags") && !slices.Contains(j.names, "tree") {
+		j.names = append(j.names, "tree")
+	}
+	for i := range j.t.Slots {
+		s := &j.t.Slots[i]
+		p := j.set.Pairs[s.ID]
+		switch {
+		case p == nil, s.Kind != topology.KeyPair && p.Leaf() == nil:
+			return nil, fmt.Errorf("render %s: the set has no certificate for it", s.ID)
+		case s.Kind != topology.CA && p.Key == nil:
+			return nil, fmt.Errorf("render %s: the set has no key for it", s.ID)
+		}
+	}
+	return j, nil
+}
+
+func (j *job) has(layout string) bool { return slices.Contains(j.names, layout) }
+
+func (j *job) makers() []maker {
+	out := []maker{documents, authorities}
+	for _, l := range layouts {
+		if j.has(l.name) {
+			out = append(out, l.files)
+		}
+	}
+	return out
+}
+
+// abs is where a file of the set will lie.
+func (j *job) abs(name string) string { return path.Join(slash(j.Dir), name) }
+
+// slash writes a path of Windows with slashes, which its programs read too.
+func slash(dir string) string { return strings.ReplaceAll(dir, `\`, "/") }
