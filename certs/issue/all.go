@@ -94,8 +94,10 @@ func (p *plan) sign(ctx context.Context, it *item, rep *reporter) error {
 	}
 	it.pair.Certificates = out.Certificates
 	if it.isCA() {
-		if it.ca, err = newCA(it.id, it.pair); err != nil {
-			return err
+		// Parsed from what was signed, and its chain is known: nothing to verify again.
+		it.ca = &CA{chain: out.Certificates, raw: out.Certificates[0], key: it.pair.Key}
+		if by != nil {
+			it.ca.sent = append(out.Certificates[:1:1], by.sent...)
 		}
 	}
 	rep.done(it, WhatCertificate)

@@ -22,6 +22,7 @@ import (
 
 	"certwright/certs"
 	"certwright/certs/topology"
+	"certwright/certs/untrusted"
 )
 
 // Backdate is how far before now a certificate begins, for clocks that are
@@ -165,7 +166,7 @@ func addNames(t *x509.Certificate, slot *topology.Slot) error {
 		case topology.DNSName:
 			// crypto/x509 writes any ASCII, escape sequences and line ends included.
 			if err := topology.CheckDNSName(strings.TrimPrefix(n.Value, "*.")); err != nil {
-				return &Refusal{slot.ID, fmt.Sprintf("it cannot be issued for a name that is no host name: %v", err), "correct the fact or the profile that it comes from"}
+				return &Refusal{slot.ID, fmt.Sprintf("it cannot be issued for a name that is no host name: %v", untrusted.Text(err.Error())), "correct the fact or the profile that it comes from"}
 			}
 			t.DNSNames = append(t.DNSNames, n.Value)
 		case topology.IPAddress:
@@ -294,10 +295,6 @@ func NewCA(slot topology.SlotID, pair *certs.Pair, now time.Time) (*CA, error) {
 	if err := fit(slot, pair, now); err != nil {
 		return nil, err
 	}
-	return newCA(slot, pair)
-}
-
-func newCA(slot topology.SlotID, pair *certs.Pair) (*CA, error) {
 	// Parsed anew: what a template holds is not what its certificate holds.
 	parent, err := x509.ParseCertificate(pair.Leaf().Raw)
 	if err != nil {
