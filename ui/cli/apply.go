@@ -1,0 +1,311 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"certwright/assets/store"
+	"certwright/certs/check"
+	"certwright/certs/prove"
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/flow/install"
+	"certwright/flow/plan"
+)
+
+// planFlags are the flags of every command that works on a plan.
+type planFlags struct {
+	file       string
+	profile    string
+	set        []string
+	passphrase string
+}
+
+func (f *planFlags) add(c *cobra.Command, withProfile bool) {
+	c.Flags().StringVarP(&f.file, "file", "f", "", "the plan `FILE`")
+	if withProfile {
+		c.Flags().StringVar(&f.profile, "profile", "", "the profile: a built-in `NAME`, or a file (default tectonic)")
+	}
+	c.Flags().StringArrayVar(&f.set, "set", nil, "a fact as `NAME=VALUE`; may be given several times")
+}
+
+// plan is the plan of the flags: the file's, or the defaults of the profile.
+func (a *app) plan(f *planFlags) (*plan.Plan, error) {
+	var p *plan.Plan
+	if f.file != "" {
+		if f.profile != "" {
+			return nil, usage("-f and --profile exclude each other: the plan names its profile")
+		}
+		var err error
+		if p, err = a.loadPlan(f.file); err != nil {
+			return nil, err
+		}
+	} else {
+		name := f.profile
+		if name == "" {
+			name = catalogue{a}.Names()[0]
+		}
+		profile, err := catalogue{a}.Load(name)
+		if err != nil {
+			return nil, &usageError{err}
+		}
+		p = plan.Default(profile)
+		p.Profile = name
+	}
+	for _, s := range f.set {
+		if err := p.Set(s); err != nil {
+			return nil, &usageError{err}
+		}
+	}
+	return p, nil
+}
+
+// answers are the plan as the pipeline takes it, with a passphrase for each
+// encrypted key.
+func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error) {
+	profile, err := catalogue{a}.Load(p.Profile)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Check(profile); err != nil {
+		return nil, err
+	}
+	ans, err := install.NewAnswers(catalogue{a}, p)
+	if err != nil {
+		return nil, err
+	}
+	locked := install.Locked(a.world(), ans)
+	if len(locked) == 0 {
+		return ans, nil
+	}
+	if passphraseFile != "" {
+		data, err := install.ReadFile(a.Disk, a.path(passphraseFile), 64<<10)
+		if err != nil {
+			return nil, &usageError{fmt.Errorf("read the passphrase: %w", err)}
+		}
+		for _, l := range locked {
+			ans.Passphrases[l.Slot] = bytes.TrimRight(bytes.Clone(data), "\r\n")
+		}
+		clear(data)
+		return ans, nil
+	}
+	if !a.terminal() {
+		return ans, nil // the check names the key and the flag
+	}
+	for _, l := range locked {
+		fmt.Fprintf(a.Err, "Passphrase of %s (%s): ", untrusted.Text(l.File), l.Slot)
+		pass, err := term.ReadPassword(int(a.In.Fd()))
+		fmt.Fprintln(a.Err)
+		if err != nil {
+			return nil, fmt.Errorf("read the passphrase: %w", err)
+		}
+		ans.Passphrases[l.Slot] = pass
+	}
+	return ans, nil
+}
+
+func (a *app) applyCommand() *cobra.Command {
+	var f planFlags
+	var out, output string
+	var dryRun, force, flat bool
+	c := &cobra.Command{
+		Use:   "apply -f plan.yaml",
+		Short: "Do what the wizard does, from a plan and without a terminal",
+		Long: `apply makes, checks and proves the set that a plan describes, and writes it: all of it or
+nothing. Relative paths in the plan start from where the plan lies.`,
+		Example: `  certwright apply -f plan.yaml
+  certwright apply -f plan.yaml --set cluster.name=prod --out /srv/pki
+  certwright apply -f plan.yaml --dry-run -o json`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkOutput(output); err != nil {
+				return err
+			}
+			if f.file == "" {
+				return usage("apply needs a plan: certwright apply -f plan.yaml; the wizard writes one, and `certwright profiles show` a profile")
+			}
+			p, err := a.plan(&f)
+			if err != nil {
+				return a.applied(output, nil, nil, dryRun, err)
+			}
+			if out != "" {
+				p.Output.Dir = a.path(out)
+			}
+			if flat {
+				p.Hierarchy = topology.Roots
+			}
+			ans, err := a.answers(p, f.passphrase)
+			if err != nil {
+				return a.applied(output, nil, nil, dryRun, err)
+			}
+			return a.apply(c.Context(), ans, output, dryRun, force)
+		},
+	}
+	f.add(c, false)
+	c.Flags().StringVar(&out, "out", "", "write to `DIR` instead of where the plan says (default generated)")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "make, check and prove everything, and write nothing")
+	c.Flags().BoolVar(&force, "force", false, "replace an existing set; the old one is kept beside it")
+	c.Flags().BoolVar(&flat, "flat", false, "make each authority a self-signed root, without a root above them")
+	c.Flags().StringVar(&f.passphrase, "passphrase-file", "", "read the passphrase of encrypted keys from `FILE`")
+	outputFlag(c, &output)
+	return c
+}
+
+func (a *app) apply(ctx context.Context, ans *flow.Answers, output string, dryRun, force bool) error {
+	w := a.world()
+	var last string
+	progress := func(p flow.Progress) {
+		if output == "text" && p.Stage != last {
+			last = p.Stage
+			if words := stageWords(p.Stage); words != "" {
+				fmt.Fprintln(a.Err, words)
+			}
+		}
+	}
+	p, err := install.Prepare(ctx, w, ans, nil, progress)
+	if err != nil {
+		return a.applied(output, p, nil, dryRun, err)
+	}
+	if dryRun {
+		return a.applied(output, p, nil, dryRun, nil)
+	}
+	receipt, err := install.Commit(ctx, w, p, force, progress)
+	if err != nil && receipt.Dir == "" {
+		return a.applied(output, p, nil, dryRun, err)
+	}
+	return a.applied(output, p, &receipt, dryRun, err)
+}
+
+func stageWords(stage string) string {
+	switch stage {
+	case "issue":
+		return "making keys and certificates"
+	case "check":
+		return "checking the set"
+	case "prove":
+		return "proving each connection by a handshake"
+	case "stage":
+		return "writing"
+	case "verify":
+		return "verifying from the disk, then renaming into place"
+	}
+	return ""
+}
+
+// appliedJSON is what apply -o json prints.
+type appliedJSON struct {
+	OK         bool            `json:"ok"`
+	DryRun     bool            `json:"dryRun,omitempty"`
+	Error      string          `json:"error,omitempty"`
+	Dir        string          `json:"dir,omitempty"`
+	Written    int             `json:"written"`
+	Unchanged  int             `json:"unchanged"`
+	Backup     string          `json:"backup,omitempty"`
+	Files      []fileJSON      `json:"files"`
+	Findings   []check.Finding `json:"findings"`
+	Handshakes handshakesJSON  `json:"handshakes"`
+	Notes      []string        `json:"notes"`
+}
+
+type fileJSON struct {
+	Path string          `json:"path"`
+	Mode string          `json:"mode"`
+	Kind string          `json:"kind"`
+	Slot topology.SlotID `json:"slot,omitempty"`
+	What flow.What       `json:"what,omitempty"`
+}
+
+type handshakesJSON struct {
+	Total  int               `json:"total"`
+	Failed []prove.Handshake `json:"failed"`
+}
+
+// applied prints what an apply came to, and returns the error that decides the
+// exit status.
+func (a *app) applied(output string, p *flow.Prepared, r *flow.Receipt, dryRun bool, err error) error {
+	if output == "json" {
+		return a.appliedAsJSON(p, r, dryRun, err)
+	}
+	if p != nil {
+		a.printFindings(p.Findings)
+		for _, n := range p.Notes {
+			a.printf("note: %s\n", n)
+		}
+	}
+	if err != nil && r == nil {
+		return err
+	}
+	switch {
+	case dryRun:
+		a.printf("%d files would be written to %s; %s\n", len(p.Files), untrusted.Text(p.Survey.Dir), proofWords(p))
+		for _, c := range p.Survey.Changes {
+			a.printf("  %-9s %04o  %s\n", c.What, c.Mode.Perm(), untrusted.Text(c.Path))
+		}
+	default:
+		a.printf("%s\n", receiptWords(r))
+		a.printf("%s\n", proofWords(p))
+		for _, n := range r.Notes {
+			a.printf("note: %s\n", n)
+		}
+		a.printf("next: %s\n", untrusted.Text(filepath.Join(r.Dir, "NEXT-STEPS.md")).Max(1000))
+	}
+	return err
+}
+
+func proofWords(p *flow.Prepared) string {
+	return fmt.Sprintf("%d handshakes over %d connections proved it", len(p.Handshakes), len(p.Topology.Edges))
+}
+
+func receiptWords(r *flow.Receipt) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d files written to %s", r.Written, untrusted.Text(r.Dir).Max(1000))
+	if r.Unchanged > 0 {
+		fmt.Fprintf(&b, ", %d unchanged", r.Unchanged)
+	}
+	if r.Backup != "" {
+		fmt.Fprintf(&b, "; what was replaced is kept in %s", untrusted.Text(r.Backup).Max(1000))
+	}
+	return b.String()
+}
+
+func (a *app) appliedAsJSON(p *flow.Prepared, r *flow.Receipt, dryRun bool, err error) error {
+	out := appliedJSON{OK: err == nil || r != nil, DryRun: dryRun, Files: []fileJSON{}, Findings: []check.Finding{}, Notes: []string{}}
+	out.Handshakes.Failed = []prove.Handshake{}
+	if err != nil {
+		out.Error = err.Error()
+	}
+	if p != nil {
+		out.Findings = append(out.Findings, p.Findings...)
+		out.Notes = append(out.Notes, p.Notes...)
+		out.Handshakes.Total = len(p.Handshakes)
+		out.Handshakes.Failed = append(out.Handshakes.Failed, prove.Failed(p.Handshakes)...)
+		out.Dir = p.Survey.Dir
+		whats := map[string]flow.What{}
+		for _, c := range p.Survey.Changes {
+			whats[c.Path] = c.What
+		}
+		for _, f := range p.Files {
+			out.Files = append(out.Files, fileJSON{Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Kind: string(f.Kind), Slot: f.Slot, What: whats[f.Path]})
+		}
+	}
+	if r != nil {
+		out.Dir, out.Written, out.Unchanged, out.Backup = r.Dir, r.Written, r.Unchanged, r.Backup
+		out.Notes = append(out.Notes, r.Notes...)
+	}
+	if jerr := a.printJSON(out); jerr != nil && err == nil {
+		return jerr
+	}
+	var se *store.Error
+	if errors.As(err, &se) {
+		return err
+	}
+	return err
+}

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/afero"
+	"github.com/spf13/cobra"
+
+	"certwright/assets/store"
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/flow/install"
+	"certwright/flow/plan"
+	"certwright/ui/theme"
+	"certwright/ui/wizard"
+)
+
+// wizardFlags are the flags of the wizard.
+type wizardFlags struct {
+	profile, config, out string
+	set                  []string
+	resume, ascii        bool
+	theme                string
+}
+
+func (f *wizardFlags) add(c *cobra.Command, demo bool) {
+	fl := c.Flags()
+	fl.StringVar(&f.profile, "profile", "", "begin with this profile: a built-in `NAME`, or a file")
+	fl.StringVar(&f.theme, "theme", "auto", "auto, dark, light, or ansi for the terminal's own 16 colours")
+	fl.BoolVar(&f.ascii, "ascii", false, "draw with ASCII characters only")
+	fl.StringArrayVar(&f.set, "set", nil, "a fact as `NAME=VALUE`; may be given several times")
+	if demo {
+		return
+	}
+	fl.StringVar(&f.config, "config", "", "begin with the answers of this plan `FILE`")
+	fl.StringVar(&f.out, "out", "", "write to `DIR` (default generated)")
+	fl.BoolVar(&f.resume, "resume", false, "go on with the answers of the last run that was left")
+}
+
+// installCommand makes the wizard what certwright does without a command.
+func (a *app) installCommand(root *cobra.Command) {
+	var f wizardFlags
+	f.add(root, false)
+	root.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("unknown command %q; see certwright --help", args[0])
+		}
+		return nil
+	}
+	root.RunE = func(c *cobra.Command, _ []string) error { return a.wizard(c, &f, false) }
+}
+
+func (a *app) wizardCommand() *cobra.Command {
+	var f wizardFlags
+	c := &cobra.Command{
+		Use:   "install",
+		Short: "Run the wizard (as certwright does without a command)",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return a.wizard(c, &f, false) },
+	}
+	f.add(c, false)
+	return c
+}
+
+func (a *app) demoCommand() *cobra.Command {
+	var f wizardFlags
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the wizard in memory: nothing touches the disk",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return a.wizard(c, &f, true) },
+	}
+	f.add(c, true)
+	return c
+}
+
+// answersFile is where the answers of a run that was left are kept: the
+// person's own state, not the working directory.
+func (a *app) answersFile() string {
+	dir := a.Getenv("XDG_STATE_HOME")
+	if runtime.GOOS == "windows" {
+		dir = a.Getenv("LOCALAPPDATA")
+	}
+	if dir == "" || !filepath.IsAbs(dir) {
+		home := a.home()
+		if home == "" {
+			return ""
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "certwright", "answers.yaml")
+}
+
+func (a *app) home() string {
+	if h := a.Getenv("HOME"); h != "" {
+		return h
+	}
+	return a.Getenv("USERPROFILE")
+}
+
+func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
+	out, ok := a.World.Out.(*os.File)
+	if !ok || !a.terminal() {
+		return usage("there is no terminal to ask on; use certwright apply -f plan.yaml, which does the same without one")
+	}
+	if term := a.Getenv("TERM"); term == "dumb" {
+		return usage("this terminal (TERM=dumb) cannot show the wizard; use certwright apply -f plan.yaml, which does the same without one")
+	}
+	style, err := f.style(a)
+	if err != nil {
+		return err
+	}
+	w := a.world()
+	save := a.answersFile()
+	if demo {
+		a.memory(w)
+		save = ""
+	}
+	p, err := a.firstPlan(f, save)
+	if err != nil {
+		return err
+	}
+	o := wizard.Options{
+		Runner: &install.Runner{World: w, SavePath: save}, FS: w.Read, Dir: a.Dir, Home: a.home(), Now: w.Now,
+		PlanPath: save, Demo: demo, In: a.In, Out: out, Theme: style,
+	}
+	if !demo && f.config == "" && !f.resume {
+		o.Resumable = a.resumable(save)
+	}
+	if o.State, o.Effects, err = flow.New(catalogue{a}, p); err != nil {
+		return err
+	}
+	result, err := wizard.Run(c.Context(), o)
+	if result.Text != "" {
+		a.printf("%s", result.Text)
+	}
+	if err != nil {
+		if errors.Is(err, wizard.ErrBug) {
+			a.complain(err)
+			return &exitError{exitBug}
+		}
+		return err
+	}
+	if result.Outcome == wizard.Done && save != "" {
+		// The set keeps the plan; half-done answers would only be offered again.
+		_ = a.Store.Remove(save)
+	}
+	if code := result.Code(); code != 0 {
+		return &exitError{code}
+	}
+	return nil
+}
+
+// memory puts the demo's writes into memory, over a disk that is only read.
+func (a *app) memory(w *install.World) {
+	mem := afero.NewMemMapFs()
+	w.Write, w.Memory = store.Memory(mem), true
+	w.Read = afero.NewReadOnlyFs(w.Read)
+}
+
+// firstPlan is what the wizard begins with.
+func (a *app) firstPlan(f *wizardFlags, save string) (*plan.Plan, error) {
+	pf := planFlags{profile: f.profile, set: f.set}
+	switch {
+	case f.config != "":
+		if f.profile != "" {
+			return nil, usage("--config and --profile exclude each other: the plan names its profile")
+		}
+		pf.file = f.config
+	case f.resume:
+		if save == "" {
+			return nil, usage("--resume: there is no home directory to keep answers in; use --config FILE")
+		}
+		if _, err := a.Disk.Stat(save); err != nil {
+			return nil, usage("--resume: no answers of an earlier run are kept (%s); start with certwright", untrusted.Text(save))
+		}
+		pf.file = save
+	}
+	p, err := a.plan(&pf)
+	if err != nil {
+		return nil, err
+	}
+	if f.out != "" {
+		p.Output.Dir = f.out
+	}
+	return p, nil
+}
+
+// resumable offers the answers of a run that was left, nil when there are none.
+func (a *app) resumable(save string) *wizard.Resumable {
+	if save == "" {
+		return nil
+	}
+	info, err := a.Disk.Stat(save)
+	if err != nil {
+		return nil
+	}
+	p, err := a.loadPlan(save)
+	if err != nil {
+		return nil
+	}
+	name := p.Facts["cluster.name"]
+	note := p.Profile
+	if name != "" {
+		note = fmt.Sprintf("%s, cluster %s", p.Profile, untrusted.Text(name))
+	}
+	return &wizard.Resumable{
+		Path: save, Saved: info.ModTime().Truncate(time.Second), Note: note,
+		Open: func() (*flow.State, []flow.Effect, error) { return flow.New(catalogue{a}, p) },
+	}
+}
