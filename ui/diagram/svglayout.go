@@ -1,0 +1,303 @@
+package diagram
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+
+	"certwright/certs/topology"
+)
+
+// The picture has a lane (a column of columns) for each authority. A program is
+// a bar across the lanes in which it calls or is called; a call is a vertical
+// arrow between two bars, in a column of its own in its authority's lane. Every
+// planar topology can be drawn so without a crossing; arrange looks for the
+// order of bars and columns that has none, or the fewest.
+
+// column is the calls between two programs that present the same two
+// certificates, in either direction.
+type column struct {
+	lane     int
+	from, to int // bars
+	arrows   []arrow
+}
+
+// arrow is one direction of a column, for one call or (with nodes) many alike.
+type arrow struct {
+	call  *Call
+	count int
+	back  bool // from the column's to to its from
+}
+
+// bar is one program.
+type bar struct {
+	name    string
+	columns []int // in the order of arrange
+	level   int
+}
+
+// arrangement is the picture before it has sizes.
+type arrangement struct {
+	m       *Model
+	lanes   []topology.AuthorityID
+	columns []column
+	bars    []bar
+	order   []int // bars from top to bottom
+	across  []int // columns from left to right
+	at      []int // the place of a column in across
+}
+
+func arrangeCalls(m *Model) *arrangement {
+	p := &arrangement{m: m, lanes: m.lanesByRoot()}
+	bars := map[string]int{}
+	barOf := func(name string) int {
+		i, ok := bars[name]
+		if !ok {
+			i = len(p.bars)
+			bars[name] = i
+			p.bars = append(p.bars, bar{name: name})
+		}
+		return i
+	}
+	for _, c := range m.Calls {
+		p.addCall(c, max(0, slices.Index(p.lanes, c.lane)), barOf(c.From), barOf(c.To))
+	}
+	slices.SortStableFunc(p.columns, func(a, b column) int { return cmp.Compare(a.lane, b.lane) })
+	p.arrange()
+	return p
+}
+
+func (p *arrangement) addCall(c *Call, lane, from, to int) {
+	client := c.presents()
+	for i := range p.columns {
+		col := &p.columns[i]
+		first := col.arrows[0].call
+		if col.lane != lane {
+			continue
+		}
+		same := col.from == from && col.to == to && first.presents() == client && first.Server.Base() == c.Server.Base()
+		back := col.from == to && col.to == from && first.presents() == c.Server.Base() && first.Server.Base() == client
+		if !same && !back {
+			continue
+		}
+		back = back && !same
+		for j := range col.arrows {
+			if a := &col.arrows[j]; a.back == back {
+				a.count++
+				if c.Proof == Failed {
+					a.call = c
+				}
+				return
+			}
+		}
+		col.arrows = append(col.arrows, arrow{call: c, count: 1, back: back})
+		return
+	}
+	p.columns = append(p.columns, column{lane: lane, from: from, to: to, arrows: []arrow{{call: c, count: 1}}})
+}
+
+// presents is the slot that the client shows, "" when it shows none.
+func (c *Call) presents() topology.SlotID {
+	if !c.Mutual {
+		return ""
+	}
+	return c.Client.Base()
+}
+
+// lanesByRoot is the authorities with those under one root side by side.
+func (m *Model) lanesByRoot() []topology.AuthorityID {
+	var tops []*Node
+	group := map[topology.AuthorityID]int{}
+	for _, id := range m.lanes {
+		top := m.authority(id)
+		for top != nil && top.parent != nil {
+			top = top.parent
+		}
+		i := slices.Index(tops, top)
+		if i < 0 {
+			i = len(tops)
+			tops = append(tops, top)
+		}
+		group[id] = i
+	}
+	lanes := slices.Clone(m.lanes)
+	slices.SortStableFunc(lanes, func(a, b topology.AuthorityID) int { return cmp.Compare(group[a], group[b]) })
+	return lanes
+}
+
+func (m *Model) authority(id topology.AuthorityID) *Node {
+	for _, n := range m.nodes {
+		if n.Kind == Authority && n.Authority == id {
+			return n
+		}
+	}
+	return nil
+}
+
+// The prices of what is not wanted in a picture.
+const (
+	priceCrossing = 1000
+	priceLevel    = 12
+	priceUp       = 5
+	priceSpan     = 3 // of a bar, for each column that it covers beyond its own
+	priceLength   = 1 // of an arrow, for each level
+)
+
+// starts is how many arrangements are tried; small pictures need no more.
+const starts = 24
+
+// arrange puts bars and columns in the cheapest order that a search by
+// exchanges finds, from several beginnings. It depends on the calls alone.
+func (p *arrangement) arrange() {
+	p.order, p.across = make([]int, len(p.bars)), make([]int, len(p.columns))
+	for i := range p.order {
+		p.order[i] = i
+	}
+	for i := range p.across {
+		p.across[i] = i
+	}
+	p.at = make([]int, len(p.columns))
+	r := rand.New(rand.NewPCG(1, 2))
+	bestOrder, bestAcross, best := slices.Clone(p.order), slices.Clone(p.across), p.improve()
+	keep := func(price int) {
+		if price < best {
+			best = price
+			copy(bestOrder, p.order)
+			copy(bestAcross, p.across)
+		}
+	}
+	copy(bestOrder, p.order)
+	copy(bestAcross, p.across)
+	tries := starts
+	if len(p.bars)+len(p.columns) > 40 {
+		tries = 2 // time grows with the fourth power; a crowd has crossings anyhow
+	}
+	for range tries {
+		r.Shuffle(len(p.order), func(i, j int) { p.order[i], p.order[j] = p.order[j], p.order[i] })
+		for _, lane := range p.laneRanges() {
+			part := p.across[lane[0]:lane[1]]
+			r.Shuffle(len(part), func(i, j int) { part[i], part[j] = part[j], part[i] })
+		}
+		keep(p.improve())
+	}
+	p.order, p.across = bestOrder, bestAcross
+	p.price()
+}
+
+// laneRanges are the parts of across that belong to one lane each.
+func (p *arrangement) laneRanges() [][2]int {
+	var out [][2]int
+	for i := 0; i < len(p.across); {
+		j := i
+		for j < len(p.across) && p.columns[p.across[j]].lane == p.columns[p.across[i]].lane {
+			j++
+		}
+		out = append(out, [2]int{i, j})
+		i = j
+	}
+	return out
+}
+
+// improve moves bars and columns as long as that makes the picture cheaper.
+func (p *arrangement) improve() int {
+	price := p.price()
+	for {
+		before := price
+		price = p.improveList(p.order, 0, len(p.order), price)
+		for _, lane := range p.laneRanges() {
+			price = p.improveList(p.across, lane[0], lane[1], price)
+		}
+		if price >= before {
+			return price
+		}
+	}
+}
+
+// improveList tries to move each item of a part of a list to every other place.
+func (p *arrangement) improveList(list []int, lo, hi, price int) int {
+	for i := lo; i < hi; i++ {
+		best, bestAt := price, i
+		for j := lo; j < hi; j++ {
+			if j == i {
+				continue
+			}
+			move(list, i, j)
+			if now := p.price(); now < best {
+				best, bestAt = now, j
+			}
+			move(list, j, i)
+		}
+		if bestAt != i {
+			move(list, i, bestAt)
+			price = best
+		}
+	}
+	return price
+}
+
+func move(list []int, from, to int) {
+	v := list[from]
+	if from < to {
+		copy(list[from:to], list[from+1:to+1])
+	} else {
+		copy(list[to+1:from+1], list[to:from])
+	}
+	list[to] = v
+}
+
+// span is the columns that a bar covers.
+func (p *arrangement) span(b int) (first, last int) {
+	first, last = len(p.columns), -1
+	for i, c := range p.columns {
+		if c.from == b || c.to == b {
+			first, last = min(first, p.at[i]), max(last, p.at[i])
+		}
+	}
+	return first, last
+}
+
+// price sets the levels of the bars and says what the picture costs.
+func (p *arrangement) price() int {
+	for place, c := range p.across {
+		p.at[c] = place
+	}
+	type reach struct{ first, last int }
+	spans := make([]reach, len(p.bars))
+	place := make([]int, len(p.bars))
+	price, levels := 0, 0
+	for b := range p.bars {
+		first, last := p.span(b)
+		spans[b] = reach{first, last}
+		price += priceSpan * (last - first)
+	}
+	for i, b := range p.order {
+		place[b] = i
+		level := 0
+		for _, above := range p.order[:i] {
+			if spans[above].first <= spans[b].last && spans[b].first <= spans[above].last {
+				level = max(level, p.bars[above].level+1)
+			}
+		}
+		p.bars[b].level = level
+		levels = max(levels, level)
+	}
+	price += priceLevel * levels
+	for i, c := range p.columns {
+		low, high := min(place[c.from], place[c.to]), max(place[c.from], place[c.to])
+		for _, b := range p.order[min(low+1, high):high] {
+			if spans[b].first <= p.at[i] && p.at[i] <= spans[b].last {
+				price += priceCrossing
+			}
+		}
+		if place[c.from] > place[c.to] && len(c.arrows) == 1 {
+			price += priceUp
+		}
+		price += priceLength * abs(p.bars[c.from].level-p.bars[c.to].level)
+	}
+	return price
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// crossings is how many bars are crossed by arrows in the arrangement.
+func (p *arrangement) crossings() int { return p.price() / priceCrossing }
