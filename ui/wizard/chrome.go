@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -49,15 +50,16 @@ func (r *root) frame() []string {
 	if rules {
 		h -= 2
 	}
+	status := r.statusRows(rules)
 	rows := []string{r.nameRow(), r.rail()}
 	if rules {
 		rows = append(rows, rule(th, r.w))
 	}
 	rows = append(rows, strings.Split(block(strings.Split(r.body(h), "\n"), r.w, h), "\n")...)
-	if rules {
+	if rules && len(status) < 2 {
 		rows = append(rows, rule(th, r.w))
 	}
-	return append(rows, r.statusRow(), r.keyRow())
+	return append(append(rows, status...), r.keyRow())
 }
 
 func (r *root) body(h int) string {
@@ -107,7 +109,14 @@ func (r *root) rail() string {
 	}
 	l := th.Line().Plain(" ")
 	sep := " › "
-	if at >= tickedSteps {
+	long := 3
+	for i, s := range visible {
+		long += len(s.Title()) + 3
+		if i < at {
+			long += 2
+		}
+	}
+	if at >= tickedSteps || at > 0 && long-3 > r.w {
 		l.Add(theme.Good, strings.Repeat(th.Sign(theme.GoodSign), at)).Plain(" ")
 		visible = visible[at:]
 		at = 0
@@ -161,23 +170,42 @@ func (r *root) status() Status {
 	return Status{}
 }
 
-func (r *root) statusRow() string {
+// statusRows is the status in one row, or in two where it is too long for one
+// and the rule above it can make way.
+func (r *root) statusRows(two bool) []string {
 	th := r.env.Theme
 	s := r.status()
 	if s.Text == "" {
-		return ""
+		return []string{""}
 	}
-	l := th.Line()
 	role := theme.Plain
 	if r.nudged {
 		role = theme.Bold
-		l.Choose(true)
 	}
-	l.Plain(" ")
+	text := []string{strings.ReplaceAll(s.Text, "\n", " ")}
+	room := r.w - 3
 	if s.Sign != theme.NoSign {
-		l.Sign(s.Sign).Plain(" ")
+		room -= 1 + cells(th.Sign(s.Sign))
 	}
-	return l.Add(role, strings.ReplaceAll(s.Text, "\n", " ")).Fit(r.w)
+	if two && cells(text[0]) > room {
+		text = wrap(text[0], room)
+	}
+	if len(text) > 2 {
+		text = []string{text[0], strings.Join(text[1:], " ")}
+	}
+	var rows []string
+	for i, t := range text {
+		l := th.Line().Choose(r.nudged).Plain(" ")
+		if s.Sign != theme.NoSign {
+			if i == 0 {
+				l.Sign(s.Sign).Plain(" ")
+			} else {
+				l.To(l.Width() + 1 + cells(th.Sign(s.Sign)))
+			}
+		}
+		rows = append(rows, l.Add(role, t).Fit(r.w-1))
+	}
+	return rows
 }
 
 // keyRow is what can be pressed now, made from the very bindings that are
@@ -200,7 +228,11 @@ func (r *root) keyRow() string {
 		rest = rest[:len(rest)-1]
 	}
 	for len(own) > 0 && width(own, always, rest) > room {
-		own = own[:len(own)-1]
+		i := len(own) - 1
+		if i > 0 && slices.Contains(own[i].Keys(), "enter") { // what goes on stays
+			i--
+		}
+		own = slices.Delete(own, i, i+1)
 	}
 	l := th.Line().Plain(" ")
 	first := true

@@ -122,12 +122,35 @@ func beside(blocks ...string) string {
 func above(blocks ...string) string { return strings.Join(blocks, "\n") }
 
 // wrap breaks text without styles into lines of at most w cells, between words
-// where it can.
+// and never within a name, unless it is longer than a line.
 func wrap(text string, w int) []string {
 	if w <= 0 {
 		return nil
 	}
-	return strings.Split(ansi.Wrap(text, w, " "), "\n")
+	var lines []string
+	for _, para := range strings.Split(text, "\n") {
+		line, n := "", 0
+		for word := range strings.FieldsSeq(para) {
+			k := ansi.StringWidth(word)
+			if n > 0 && n+1+k <= w {
+				line, n = line+" "+word, n+1+k
+				continue
+			}
+			if n > 0 {
+				lines = append(lines, line)
+			}
+			for ; k > w; k = ansi.StringWidth(word) {
+				head := ansi.Truncate(word, w, "")
+				if head == "" { // a character wider than the line
+					break
+				}
+				lines, word = append(lines, head), word[len(head):]
+			}
+			line, n = word, k
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // styled gives every line the same role.

@@ -16,3 +16,11 @@ func TestEnterFromTheFirstScreenWritesTheSet(t *testing.T) {
 	}
 	d.at(flow.StepDone)
 }
+
+func TestFramesProfile(t *testing.T) { drive(t, setup{}).golden("profile") }
+func TestFramesFacts(t *testing.T) {
+	drive(t, setup{}).press("enter").at(flow.StepFacts).golden("facts")
+}
+func TestFramesModes(t *testing.T) {
+	drive(t, setup{}).press("enter", "enter").at(flow.StepModes).golden("modes")
+}

@@ -1,0 +1,295 @@
+package wizard
+
+import (
+	"errors"
+	"strings"
+
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+	"certwright/ui/theme"
+)
+
+func (s *modesScreen) View(w, h int) string {
+	if w >= wideWidth && h >= 26 {
+		legend := 36
+		details := s.details(inner(w), true)
+		below := min(len(details)+4, h/2)
+		top := h - below
+		list := box{title: "Components", focus: true}.draw(s.Theme, append([]string{""}, s.table(inner(w-legend), top-3, true)...), w-legend, top)
+		return above(
+			beside(list, pane(s.Theme, "Legend", append([]string{""}, s.legend(inner(legend))...), legend, top)),
+			pane(s.Theme, s.heading(), append([]string{""}, details...), w, below),
+		)
+	}
+	details := s.details(inner(w-2), false)
+	if !roomy(w) {
+		details = s.details(w-3, false)
+	}
+	rows := min(len(s.components())+1, max(4, h-len(details)-4))
+	spare := h - len(details) - 5 - (len(s.components()) + 1)
+	if spare >= s.slotRows() {
+		rows = len(s.components()) + 1 + s.slotRows()
+	}
+	lines := append([]string{""}, indent(s.table(w-2, rows, spare >= s.slotRows()))...)
+	lines = append(lines, "")
+	room := h - len(lines)
+	switch {
+	case roomy(w) && room >= 4:
+		b := pane(s.Theme, s.heading(), details, w-2, min(room, len(details)+2))
+		lines = append(lines, indent(strings.Split(b, "\n"))...)
+	case room >= 2:
+		lines = append(lines, " "+s.Theme.Render(theme.Title, s.heading()))
+		lines = append(lines, indent(shortened(s.Theme, details, room-1))...)
+	}
+	return block(lines, w, h)
+}
+
+func (s *modesScreen) heading() string {
+	c := s.current()
+	return untrusted.Text(c.Title).Max(40) + ": " + s.mode(c.ID).Words()
+}
+
+// slotRows is how many rows the slots under their components need.
+func (s *modesScreen) slotRows() int {
+	n := 0
+	for _, c := range s.components() {
+		n += len(s.shown(c))
+	}
+	return n
+}
+
+// shown are the slots of a component that are listed under it.
+func (s *modesScreen) shown(c topology.Component) []*topology.Slot {
+	var out []*topology.Slot
+	for _, id := range c.Slots {
+		if slot := s.Flow.Topology().Slot(id); slot.Kind != topology.CA {
+			out = append(out, slot)
+		}
+	}
+	return out
+}
+
+// modeColumns are the widths of the three mode columns.
+func modeColumns(w int) (name int, each [3]int, titles [3]string) {
+	if w < roomyWidth-2 {
+		return 22, [3]int{4, 4, 5}, [3]string{"G", "C", "B"}
+	}
+	if w > roomyWidth+8 {
+		return 26, [3]int{10, 10, 13}, [3]string{"Generate", "Bring CA", "Bring certs"}
+	}
+	return 22, [3]int{10, 10, 13}, [3]string{"Generate", "Bring CA", "Bring certs"}
+}
+
+// table is the components in at most h rows, the chosen one among them.
+func (s *modesScreen) table(w, h int, slots bool) []string {
+	th := s.Theme
+	name, each, titles := modeColumns(w)
+	l := th.Line().Plain("  ").Col(theme.Faint, "Component", name)
+	for i, t := range titles {
+		l.Col(theme.Faint, t, each[i])
+	}
+	head := l.Add(theme.Faint, "State").Fit(w)
+	var lines []string
+	at := 0
+	for i, c := range s.components() {
+		here := i == s.cursor
+		if here {
+			at = len(lines)
+		}
+		lines = append(lines, s.row(c, here, w))
+		if !slots {
+			continue
+		}
+		for _, slot := range s.shown(c) {
+			l := th.Line().Plain("    ").Col(theme.Faint, untrusted.Text(slot.Title).Max(60), name-2)
+			for i, m := range topology.Modes() {
+				sign := theme.InheritSign
+				if m == s.mode(c.ID) {
+					sign = theme.OnSign
+				}
+				l.Col(theme.Faint, " "+th.Sign(sign), each[i])
+			}
+			l.Add(theme.Faint, "follows "+untrusted.Text(c.Title).Max(40))
+			lines = append(lines, l.Fit(w))
+		}
+	}
+	s.from = window(s.from, at, len(lines), h-1)
+	return append([]string{head}, lines[s.from:min(len(lines), s.from+max(0, h-1))]...)
+}
+
+func (s *modesScreen) row(c topology.Component, here bool, w int) string {
+	th := s.Theme
+	name, each, _ := modeColumns(w)
+	l := th.Line().Choose(here)
+	s.start(l, here)
+	l.Col(theme.Bold, untrusted.Text(c.Title).Max(60), name)
+	for i, m := range topology.Modes() {
+		switch {
+		case m == s.mode(c.ID):
+			l.Col(theme.RoleOf(m.Letter()), " "+th.Sign(theme.OnSign), each[i])
+		case s.unavailable(c.ID, m) != nil:
+			l.Col(theme.Faint, " "+th.Sign(theme.AbsentSign), each[i])
+		default:
+			l.Col(theme.Faint, " "+th.Sign(theme.OffSign), each[i])
+		}
+	}
+	role, state := s.state(c)
+	return l.Add(role, state).Fit(w)
+}
+
+// state is what a component still needs.
+func (s *modesScreen) state(c topology.Component) (theme.Role, string) {
+	m := s.mode(c.ID)
+	if s.unavailable(c.ID, m) != nil {
+		return theme.Bad, "not possible"
+	}
+	due, good := 0, 0
+	for _, slot := range s.Flow.Topology().Due(c.ID, m) {
+		if slot.Optional {
+			continue
+		}
+		due++
+		if s.Flow.Verdict(slot.ID).OK() {
+			good++
+		}
+	}
+	switch {
+	case m == topology.Generate && !c.OwnsCA:
+		a := s.Flow.Topology().Authority(c.Authority)
+		return theme.Good, "ready, from " + string(a.Owner) + "'s CA"
+	case m == topology.Generate:
+		return theme.Good, "ready"
+	case good == due:
+		return theme.Good, "all given"
+	case m == topology.BringCA:
+		return theme.Warn, "needs a CA"
+	case good > 0:
+		return theme.Warn, itoa(good) + " of " + itoa(due) + " given"
+	}
+	return theme.Warn, "needs " + count(due, "certificate")
+}
+
+func (s *modesScreen) legend(w int) []string {
+	th := s.Theme
+	var lines []string
+	for _, m := range topology.Modes() {
+		lines = append(lines, th.Line().Add(theme.RoleOf(m.Letter()), m.Letter()).Plain("  ").Add(theme.Bold, upper(m.Words())).String())
+		for _, l := range wrap(modeInShort(m), w-3) {
+			lines = append(lines, th.Line().Plain("   ").Add(theme.Faint, l).String())
+		}
+		lines = append(lines, "")
+	}
+	return append(lines,
+		th.Line().Sign(theme.InheritSign).Plain("  ").Add(theme.Faint, "follows its component").String(),
+		th.Line().Sign(theme.AbsentSign).Plain("  ").Add(theme.Faint, "cannot be had; press to see why").String())
+}
+
+func modeInShort(m topology.Mode) string {
+	switch m {
+	case topology.Generate:
+		return "a new CA and new certificates"
+	case topology.BringCA:
+		return "your CA certificate and key sign new certificates"
+	case topology.BringCerts:
+		return "your certificates and keys, used as they are"
+	}
+	return ""
+}
+
+// details are what the mode means for the component under the cursor.
+func (s *modesScreen) details(w int, tall bool) []string {
+	th := s.Theme
+	c := s.current()
+	m := s.mode(c.ID)
+	var out []string
+	say := func(label, text string) {
+		if text == "" {
+			return
+		}
+		indent := 0
+		if label != "" {
+			indent = 9
+		}
+		for i, l := range wrap(text, w-indent) {
+			out = append(out, th.Line().Col(theme.Faint, first(i, label), indent).Plain(l).String())
+		}
+	}
+	say("", s.meaning(c, m))
+	if tall {
+		out = append(out, "")
+	}
+	say("for", untrusted.Text(c.Help).String())
+	switch {
+	case m == topology.BringCA:
+		say("needs", "CA:TRUE · keyCertSign · a path length that allows leaves · not expired")
+		on := "no, your CA signs directly"
+		if s.Flow.Choices()[c.ID].Intermediate {
+			on = "yes: one of our own under your CA signs, and the cluster trusts that one alone"
+		}
+		say("i", "intermediate: "+on)
+	case m == topology.Generate && c.OwnsCA && tall:
+		if a := s.Flow.Topology().Authority(c.Authority); a.Protects != "" {
+			say("guards", untrusted.Text(a.Protects).String())
+		}
+	}
+	for _, other := range topology.Modes() {
+		var u *topology.Unavailable
+		if err := s.unavailable(c.ID, other); errors.As(err, &u) && (tall || other != topology.BringCA || m == other) {
+			say(th.Sign(theme.AbsentSign)+" "+other.Letter(), upper(other.Words())+" cannot be had: "+u.Reason+". "+upper(u.Fix)+".")
+		}
+	}
+	return out
+}
+
+// meaning is the mode in a sentence, with the component's own certificates.
+func (s *modesScreen) meaning(c topology.Component, m topology.Mode) string {
+	var leaves []string
+	optional := 0
+	for _, slot := range s.shown(c) {
+		if slot.Kind == topology.Leaf {
+			leaves = append(leaves, untrusted.Text(slot.Title).Max(40))
+		}
+		if slot.Optional {
+			optional++
+		}
+	}
+	names := sentenceList(leaves)
+	a := s.Flow.Topology().Authority(c.Authority)
+	switch {
+	case m == topology.Generate && !c.OwnsCA:
+		return string(a.Owner) + "'s CA signs " + names + "."
+	case m == topology.Generate:
+		return "certwright makes " + article(untrusted.Text(a.Title).Max(40)) + ", and signs " + names + " with it."
+	case m == topology.BringCA:
+		return "You give a CA certificate and its key; certwright signs " + names + " with it. The key is read, used and forgotten."
+	}
+	text := "You give " + names + " with their keys, and they are used as they are."
+	if c.OwnsCA {
+		text = "You give the CA certificate, and " + names + " with their keys; they are used as they are."
+	}
+	if optional > 0 {
+		text += " " + upper(count(optional, "more")) + " is made here when you have none."
+	}
+	return text
+}
+
+// article puts a or an before a name.
+func article(s string) string {
+	if s != "" && strings.ContainsRune("aeiouAEIOU", rune(s[0])) {
+		return "an " + s
+	}
+	return "a " + s
+}
+
+// sentenceList joins names as a sentence does: "a, b and c".
+func sentenceList(names []string) string {
+	switch len(names) {
+	case 0:
+		return "nothing"
+	case 1:
+		return names[0]
+	case 2, 3, 4, 5, 6:
+		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	}
+	return strings.Join(names[:4], ", ") + " and " + itoa(len(names)-4) + " more"
+}
