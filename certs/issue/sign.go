@@ -331,7 +331,7 @@ func chainOf(ca *x509.Certificate, rest []*x509.Certificate) []*x509.Certificate
 	for last := ca; !SelfSigned(last) && len(chain) <= len(rest); {
 		var issuer *x509.Certificate
 		for _, c := range rest {
-			if bytes.Equal(c.RawSubject, last.RawIssuer) && last.CheckSignatureFrom(c) == nil {
+			if signedBy(last, c) {
 				issuer = c
 				break
 			}
@@ -346,8 +346,18 @@ func chainOf(ca *x509.Certificate, rest []*x509.Certificate) []*x509.Certificate
 }
 
 // SelfSigned says whether a certificate is a root: it signed itself.
-func SelfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignatureFrom(c) == nil
+func SelfSigned(c *x509.Certificate) bool { return signedBy(c, c) }
+
+// signedBy says whether an issuer signed a certificate. RSA keys beyond what
+// TLS accepts are not tried: one signature of 262144 bits takes seconds.
+func signedBy(c, issuer *x509.Certificate) bool {
+	if !bytes.Equal(c.RawIssuer, issuer.RawSubject) {
+		return false
+	}
+	if k, ok := issuer.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() > maxRSABits {
+		return false
+	}
+	return c.CheckSignatureFrom(issuer) == nil
 }
 
 // sent is what a server sends of its issuer's chain: all but the root, which

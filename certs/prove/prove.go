@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"sync"
 	"time"
 
 	"certwright/certs"
@@ -22,6 +23,9 @@ type Input struct {
 	Set     *certs.Set
 	Now     time.Time
 	Workers int // default one for each core
+	// Progress, when set, is told after each handshake of Edges how many of
+	// how many are done, from one goroutine at a time.
+	Progress func(done, total int)
 }
 
 // Handshake is one connection that was tried.
@@ -89,7 +93,17 @@ func Edges(ctx context.Context, in Input) ([]Handshake, error) {
 	}
 	jobs := b.jobs(versions)
 	out := make([]Handshake, len(jobs))
-	err = each(ctx, in.Workers, len(jobs), func(ctx context.Context, i int) { out[i] = b.prove(ctx, jobs[i]) })
+	var mu sync.Mutex
+	done := 0
+	err = each(ctx, in.Workers, len(jobs), func(ctx context.Context, i int) {
+		out[i] = b.prove(ctx, jobs[i])
+		if in.Progress != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			in.Progress(done, len(jobs))
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
