@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,10 +13,13 @@ import (
 
 // inspectJSON is what inspect -o json prints for each file.
 type inspectJSON struct {
-	OK       bool              `json:"ok"`
-	Findings []check.Finding   `json:"findings"` // of reading the file, not of its role
-	Content  *material.Summary `json:"content,omitempty"`
 	File     string            `json:"file"`
+	Findings []check.Finding   `json:"findings"` // of reading the file
+	Content  *material.Summary `json:"content,omitempty"`
+	// KeyOf and CertificateOf name the other files whose certificate or key
+	// has the same public key.
+	KeyOf         []string `json:"keyOf,omitempty"`
+	CertificateOf []string `json:"certificateOf,omitempty"`
 }
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -22,6 +27,8 @@ func (a *app) inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect FILE...",
 		Short: "Say what is in these files: certificates, keys, and which belong together",
+		Long: `inspect says what each file holds, in whatever form it came, and which key belongs to
+which certificate. It exits 1 when a file cannot be read or holds nothing that is known.`,
 		Example: `  certwright inspect server.crt server.key
   certwright inspect bundle.p12 --passphrase-file pass.txt -o json`,
 		Args: cobra.ArbitraryArgs,
@@ -41,7 +48,6 @@ func (a *app) inspectCommand() *cobra.Command {
 }
 
 func (a *app) inspect(files []string, output, passphrase string) error {
-	var docs []*material.Document
 	out := make([]inspectJSON, len(files))
 	ok := true
 	for i, file := range files {
@@ -50,21 +56,15 @@ func (a *app) inspect(files []string, output, passphrase string) error {
 		if err != nil {
 			return err
 		}
-		if doc != nil {
-			docs = append(docs, doc)
-			out[i].Findings = append(out[i].Findings, check.Form(doc)...)
+		if doc == nil {
+			ok = false
+			continue
 		}
-		out[i].OK = check.OK(out[i].Findings)
-		ok = ok && out[i].OK
+		s := material.Describe(doc)
+		out[i].Content = &s
+		ok = ok && len(s.Certificates)+len(s.Keys)+len(s.PublicKeys)+s.Requests+s.CRLs > 0
 	}
-	summaries := material.Summarize(docs...)
-	n := 0
-	for i := range out {
-		if n < len(docs) && docs[n].Name == files[i] {
-			out[i].Content = &summaries[n]
-			n++
-		}
-	}
+	belong(out)
 	if output == "json" {
 		if err := a.printJSON(out); err != nil {
 			return err
@@ -83,14 +83,123 @@ func (a *app) inspect(files []string, output, passphrase string) error {
 	return nil
 }
 
-func (a *app) printInspected(o inspectJSON) {
-	a.printf("%s\n", o.File)
-	if o.Content != nil {
-		for line := range strings.Lines(o.Content.Text()) {
-			a.printf("  %s", line)
+// belong finds keys and certificates of one public key across the files.
+func belong(files []inspectJSON) {
+	certs := map[string][]int{}
+	for i, f := range files {
+		if f.Content == nil {
+			continue
+		}
+		for _, c := range f.Content.Certificates {
+			if c.PublicKeySHA256 != "" {
+				certs[c.PublicKeySHA256] = append(certs[c.PublicKeySHA256], i)
+			}
 		}
 	}
-	for line := range strings.Lines(findingsText(o.Findings)) {
-		a.printf("  %s", line)
+	for i := range files {
+		if files[i].Content == nil {
+			continue
+		}
+		for _, k := range files[i].Content.Keys {
+			for _, j := range certs[k.PublicKeySHA256] {
+				if i != j && k.PublicKeySHA256 != "" {
+					files[i].KeyOf = append(files[i].KeyOf, files[j].File)
+					files[j].CertificateOf = append(files[j].CertificateOf, files[i].File)
+				}
+			}
+		}
 	}
+}
+
+func (a *app) printInspected(o inspectJSON) {
+	a.printf("%s\n", o.File)
+	a.printFindings(o.Findings)
+	s := o.Content
+	if s == nil {
+		return
+	}
+	a.printf("  %s, %d bytes\n", s.Format, s.Size)
+	for _, p := range s.Problems {
+		line := p.Rule
+		if p.Line > 0 {
+			line += fmt.Sprintf(" (line %d)", p.Line)
+		}
+		a.printf("  ! %s: %s\n", line, p.Detail)
+	}
+	for _, c := range s.Certificates {
+		a.printf("  certificate %d\n", c.Position)
+		if !c.Parsed {
+			a.printf("    not readable\n")
+			continue
+		}
+		for _, row := range certificateRows(c, a.Now()) {
+			a.printf("    %-12s %s\n", row[0], row[1])
+		}
+	}
+	for _, k := range s.Keys {
+		a.printf("  private key %d: %s\n", k.Position, keyWords(k))
+	}
+	for _, k := range s.PublicKeys {
+		a.printf("  public key %d: %s\n", k.Position, keyWords(k))
+	}
+	if s.Requests > 0 {
+		a.printf("  %s\n", count(s.Requests, "certificate signing request"))
+	}
+	if s.CRLs > 0 {
+		a.printf("  %s\n", count(s.CRLs, "revocation list"))
+	}
+	if len(o.KeyOf) > 0 {
+		a.printf("  its key belongs to the certificate in %s\n", strings.Join(o.KeyOf, ", "))
+	}
+	if len(o.CertificateOf) > 0 {
+		a.printf("  its certificate belongs to the key in %s\n", strings.Join(o.CertificateOf, ", "))
+	}
+}
+
+func keyWords(k material.KeySummary) string {
+	switch {
+	case !k.Parsed && k.Encrypted:
+		return "encrypted; give --passphrase-file to see which"
+	case !k.Parsed:
+		return "not readable"
+	}
+	words := k.Key + ", public key SHA-256 " + k.PublicKeySHA256
+	if k.Encrypted {
+		words = "encrypted " + words
+	}
+	for _, c := range k.Certificates {
+		words += fmt.Sprintf(", of certificate %d", c)
+	}
+	return words
+}
+
+func certificateRows(c material.CertificateSummary, now time.Time) [][2]string {
+	ends := fmt.Sprintf("%s to %s", c.NotBefore.UTC().Format(time.DateTime), c.NotAfter.UTC().Format(time.DateTime))
+	switch days := int(c.NotAfter.Sub(now).Hours() / 24); {
+	case now.After(c.NotAfter):
+		ends += " UTC, ended"
+	case now.Before(c.NotBefore):
+		ends += " UTC, not begun"
+	default:
+		ends += " UTC, " + count(days, "day") + " left"
+	}
+	ca := "no"
+	if c.CA {
+		ca = "yes"
+		if c.PathLen != nil {
+			ca = fmt.Sprintf("yes, at most %d CAs below it", *c.PathLen)
+		}
+	}
+	rows := [][2]string{
+		{"subject", c.Subject}, {"issuer", c.Issuer}, {"serial", c.Serial}, {"validity", ends}, {"key", c.Key}, {"signature", c.SignatureAlgorithm}, {"CA", ca},
+		{"key usage", strings.Join(c.KeyUsage, ", ")}, {"ext usage", strings.Join(c.ExtKeyUsage, ", ")}, {"names", strings.Join(c.SANs, ", ")},
+		{"SHA-256", c.SHA256},
+	}
+	var out [][2]string
+	for _, r := range rows {
+		if r[1] != "" {
+			out = append(out, r)
+		}
+	}
+	return out
 }

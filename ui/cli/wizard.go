@@ -16,7 +16,6 @@ import (
 	"certwright/flow"
 	"certwright/flow/install"
 	"certwright/flow/plan"
-	"certwright/ui/theme"
 	"certwright/ui/wizard"
 )
 
