@@ -155,14 +155,17 @@ func (tx *Tx) commitFirst(ctx context.Context) error {
 		return err
 	}
 	name := tx.place.name
-	if exists(tx.root, name) {
+	if !gone(tx.root, name) {
 		return refused(tx.place.dir, "run again", "somebody made it meanwhile")
 	}
-	if err := tx.root.Rename(tx.top, name); err != nil && (exists(tx.root, tx.top) || !exists(tx.root, name)) {
+	if err := tx.root.Rename(tx.top, name); err != nil && (!gone(tx.root, tx.top) || gone(tx.root, name)) {
 		return failed("rename the new set to", tx.place.dir, err)
 	}
 	if err := tx.syncDir("."); err != nil {
-		return pending("sync the directory of", tx.place.dir, err, tx.place.dir)
+		e := pending("sync the directory of", tx.place.dir, err, tx.place.dir)
+		e.State += ", but the disk did not confirm it"
+		e.Next = "see to the disk, then run sync"
+		return e
 	}
 	return nil
 }
@@ -287,8 +290,12 @@ func (tx *Tx) commitOver(ctx context.Context, result *Result, manifestSum string
 	if err := cancelled(ctx); err != nil {
 		return err
 	}
-	if err := j.install(tx.root); err != nil && !errors.Is(err, ErrUnsupported) {
-		return tx.withdraw(failed("write the journal in", tx.place.dir, err))
+	if named, err := j.install(tx.root); err != nil {
+		cause := failed("write the journal in", tx.place.dir, err)
+		if !named {
+			return cause
+		}
+		return tx.withdraw(cause)
 	}
 	// From here on the result is the new set.
 	for _, s := range j.Steps {
@@ -316,7 +323,11 @@ func (tx *Tx) plan(manifestSum string) (*journal, error) {
 		if !tx.written[e.Path] {
 			continue
 		}
-		if dir := tx.newDir(e.Path); dir != "" {
+		dir, err := tx.newDir(e.Path)
+		if err != nil {
+			return nil, failed("examine the directory of", shownIn(tx.place.dir, e.Path), err)
+		}
+		if dir != "" {
 			moved[dir] = true
 			j.Steps = append(j.Steps, step{Do: doInside, Path: e.Path, New: e.SHA256, Mode: e.ModeText})
 			continue
@@ -341,15 +352,19 @@ func (tx *Tx) plan(manifestSum string) (*journal, error) {
 }
 
 // newDir is the topmost directory of a path that does not exist yet.
-func (tx *Tx) newDir(p string) string {
+func (tx *Tx) newDir(p string) (string, error) {
 	top := ""
 	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-		if exists(tx.root, dir) {
+		there, err := exists(tx.root, dir)
+		if err != nil {
+			return "", err
+		}
+		if there {
 			break
 		}
 		top = dir
 	}
-	return top
+	return top, nil
 }
 
 // undoCopies gives each file that will be replaced or removed a second name in
@@ -360,10 +375,17 @@ func (tx *Tx) undoCopies(j *journal) error {
 	made := map[string]bool{}
 	for i := range j.Steps {
 		s := &j.Steps[i]
-		if s.Do != doFile && s.Do != doRemove || !exists(tx.root, s.Path) {
+		if s.Do != doFile && s.Do != doRemove {
 			continue
 		}
 		shown := shownIn(tx.place.dir, s.Path)
+		there, err := exists(tx.root, s.Path)
+		if err != nil {
+			return failed("examine", shown, err)
+		}
+		if !there {
+			continue
+		}
 		for _, dir := range parentsOf(path.Join(undo, s.Path), tx.top) {
 			if made[dir] {
 				continue
@@ -373,7 +395,7 @@ func (tx *Tx) undoCopies(j *journal) error {
 			}
 			made[dir] = true
 		}
-		if err := duplicate(tx.root, s.Path, path.Join(undo, s.Path)); err != nil {
+		if err := duplicate(tx.root, s.Path, path.Join(undo, s.Path), path.Join(tx.stage, ManifestName)); err != nil {
 			return failed("keep a copy of", shown, err)
 		}
 		sum, err := hashFile(tx.root, path.Join(undo, s.Path))
@@ -406,11 +428,17 @@ func parentsOf(p, top string) []string {
 	return dirs
 }
 
-// duplicate links, or copies and syncs where links are not to be had.
-func duplicate(root FS, from, to string) error {
+// duplicate links, or copies and syncs where links are not to be had. probe is
+// a file of ours beside to: where that can be linked and from cannot, from is
+// protected (immutable, or somebody else's), and could not be replaced either.
+func duplicate(root FS, from, to, probe string) error {
 	err := root.Link(from, to)
 	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	spare := to + ".probe"
+	if root.Link(probe, spare) == nil {
+		return errors.Join(err, root.Remove(spare))
 	}
 	info, serr := root.Lstat(from)
 	if serr != nil {

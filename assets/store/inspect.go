@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/afero"
 	"golang.org/x/sync/errgroup"
@@ -91,8 +92,10 @@ func lstatDir(fsys FS, dir string) (fs.FileInfo, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case err != nil && (errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrPermission)):
+		return nil, refused(dir, "choose another directory with --out", "%w", errors.New(reason(err)))
 	case err != nil:
-		return nil, refused(dir, "", "%w", err)
+		return nil, failed("examine", dir, err)
 	case info.Mode()&fs.ModeSymlink != 0:
 		return nil, refused(dir, "name the directory that it points to with --out", "is a symbolic link")
 	case !info.IsDir():

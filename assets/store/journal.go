@@ -211,11 +211,13 @@ func readJournal(fsys afero.Fs) (*journal, error) {
 }
 
 // install makes the journal durable: this is the commit point. sync, close,
-// rename, sync of the directory, in this order.
-func (j *journal) install(root FS) error {
+// rename, sync of the directory, in this order. named says whether the journal
+// has its name, durable or not, when there is an error.
+func (j *journal) install(root FS) (named bool, err error) {
 	f, err := root.OpenFile(journalTemp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		root.Remove(journalTemp) // made all the same, or an accident of the name
+		return false, err
 	}
 	err = j.write(f)
 	if err == nil {
@@ -226,20 +228,30 @@ func (j *journal) install(root FS) error {
 	}
 	if err == nil {
 		err = root.Rename(journalTemp, journalName)
-		if err != nil && !exists(root, journalTemp) && exists(root, journalName) {
+		if err != nil && gone(root, journalTemp) && !gone(root, journalName) {
 			err = nil // done, and reported as failed (a lost answer of an NFS server)
 		}
 	}
 	if err != nil {
 		root.Remove(journalTemp)
-		return err
+		return !gone(root, journalName), err
 	}
-	return root.SyncDir(".")
+	return true, syncNames(root, ".")
 }
 
-func exists(root FS, name string) bool {
+// exists answers only when it knows.
+func exists(root FS, name string) (bool, error) {
 	_, err := root.Lstat(name)
-	return err == nil
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// gone says that there is surely no such name.
+func gone(root FS, name string) bool {
+	there, err := exists(root, name)
+	return !there && err == nil
 }
 
 func shownIn(dir, p string) string { return filepath.Join(dir, filepath.FromSlash(p)) }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"certwright/certs/untrusted"
@@ -208,7 +209,10 @@ func (s step) isDone(root FS, stage string) (bool, error) {
 	}
 	switch s.Do {
 	case doDir:
-		staged := exists(root, path.Join(stage, s.Path))
+		staged, err := exists(root, path.Join(stage, s.Path))
+		if err != nil {
+			return false, err
+		}
 		if there != "" && staged {
 			return false, errors.New("something is in the way of a new directory")
 		}
@@ -262,7 +266,7 @@ func (s step) do(root FS, stage string) error {
 		from := path.Join(stage, s.Path)
 		return move(root, from, s.Path)
 	case doRemove:
-		if err := root.Remove(s.Path); err != nil && exists(root, s.Path) {
+		if err := root.Remove(s.Path); err != nil && !gone(root, s.Path) {
 			return err
 		}
 	}
@@ -278,7 +282,11 @@ func (s step) do(root FS, stage string) error {
 // and that name must be durable before the journal goes, because without it
 // the next run takes a staging directory for one that never came to its commit.
 func finish(root FS, j *journal) (string, error) {
-	for _, dir := range emptied(root, j) {
+	dirs, err := emptied(root, j)
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range dirs {
 		if err := syncNames(root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
@@ -290,7 +298,7 @@ func finish(root FS, j *journal) (string, error) {
 		renames = [][2]string{{path.Join(j.Tx, undoName), j.Backup}, {j.Tx, done}, {path.Join(done, undoName), j.Backup}}
 	}
 	for _, r := range renames {
-		if err := root.Rename(r[0], r[1]); err != nil && exists(root, r[0]) {
+		if err := root.Rename(r[0], r[1]); err != nil && !gone(root, r[0]) {
 			return "", err // else an earlier attempt has come further
 		}
 	}
@@ -311,7 +319,7 @@ func finish(root FS, j *journal) (string, error) {
 
 // discard removes a file that may be gone.
 func discard(root FS, name string) error {
-	if err := root.Remove(name); err != nil && exists(root, name) {
+	if err := root.Remove(name); err != nil && !gone(root, name) {
 		return err
 	}
 	return nil
@@ -327,7 +335,7 @@ func syncNames(root FS, dir string) error {
 
 // emptied removes the directories that the removals left empty. It returns all
 // directories whose names the journal's steps have changed.
-func emptied(root FS, j *journal) []string {
+func emptied(root FS, j *journal) ([]string, error) {
 	dirs := map[string]bool{".": true}
 	for _, s := range j.Steps {
 		if s.Do != doInside {
@@ -337,19 +345,29 @@ func emptied(root FS, j *journal) []string {
 			continue
 		}
 		for dir := path.Dir(s.Path); dir != "."; dir = path.Dir(dir) {
-			if root.Remove(dir) != nil && exists(root, dir) {
-				break // it holds other files
-			}
 			dirs[path.Dir(dir)] = true
+			infos, err := readDir(root, dir)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err == nil && len(infos) == 0 {
+				err = root.Remove(dir)
+			}
+			if err != nil && !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EBUSY) && !gone(root, dir) {
+				return nil, err
+			}
+			if len(infos) > 0 || err != nil {
+				break // it holds other files, or is somebody's mount point
+			}
 		}
 	}
-	return slices.Sorted(maps.Keys(dirs))
+	return slices.Sorted(maps.Keys(dirs)), nil
 }
 
 // move renames, unless that has been done already.
 func move(root FS, from, to string) error {
 	err := root.Rename(from, to)
-	if err != nil && !exists(root, from) && exists(root, to) {
+	if err != nil && gone(root, from) && !gone(root, to) {
 		return nil
 	}
 	return err
@@ -358,8 +376,10 @@ func move(root FS, from, to string) error {
 // withdraw takes a journal back that may or may not have become durable, while
 // nothing has been renamed yet.
 func (tx *Tx) withdraw(cause *Error) error {
-	if err := tx.root.Remove(journalName); err != nil && exists(tx.root, journalName) {
-		return pending("take back the journal of", tx.place.dir, errors.Join(cause.Err, err), tx.place.dir)
+	if err := discard(tx.root, journalName); err != nil {
+		e := pending(cause.Op, cause.Path, cause.Err, tx.place.dir)
+		e.State = "nothing was changed yet, but the journal stands: the new set can be completed"
+		return e
 	}
 	if err := tx.syncDir("."); err != nil {
 		// The staging directory stays: should the journal come back after a
@@ -396,8 +416,8 @@ func (s step) undo(root FS, stage, undo string, i int) error {
 	staged, old := path.Join(stage, s.Path), path.Join(undo, s.Path)
 	switch s.Do {
 	case doDir:
-		if exists(root, staged) {
-			return nil
+		if back, err := exists(root, staged); back || err != nil {
+			return err
 		}
 		return root.Rename(s.Path, staged)
 	case doFile, doRemove:
@@ -405,16 +425,16 @@ func (s step) undo(root FS, stage, undo string, i int) error {
 		if err != nil || there == s.Old {
 			return err
 		}
-		if s.Do == doFile && !exists(root, staged) {
+		if s.Do == doFile && gone(root, staged) {
 			if s.Old == "" {
 				return root.Rename(s.Path, staged)
 			}
-			if err := duplicate(root, s.Path, staged); err != nil {
+			if err := duplicate(root, s.Path, staged, old); err != nil {
 				return err
 			}
 		}
 		spare := fmt.Sprintf("%s.%d", undo, i)
-		if err := duplicate(root, old, spare); err != nil {
+		if err := duplicate(root, old, spare, staged); err != nil {
 			return err
 		}
 		return root.Rename(spare, s.Path)

@@ -54,6 +54,8 @@ type FS struct {
 	Umask  fs.FileMode
 	// Whole lets SyncAll work.
 	Whole bool
+	// NoLinks refuses second names, as vfat does.
+	NoLinks bool
 
 	mu    sync.Mutex
 	root  *inode
@@ -446,7 +448,7 @@ func (f *FS) Link(oldname, newname string) error {
 			return err
 		case dir.kids[base] != nil:
 			return syscall.EEXIST
-		case i.dir:
+		case i.dir || f.NoLinks:
 			return syscall.EPERM
 		case !f.charge(NameCost):
 			return syscall.ENOSPC

@@ -139,7 +139,7 @@ func (f *FS) after(v choices, pick []int) *FS {
 	for i, d := range v.dirty {
 		fate[d] = pick[len(v.log)+i]
 	}
-	out := &FS{locks: map[string]bool{}, inos: f.inos, Umask: f.Umask, Whole: f.Whole}
+	out := &FS{locks: map[string]bool{}, inos: f.inos, Umask: f.Umask, Whole: f.Whole, NoLinks: f.NoLinks}
 	made := map[*inode]*inode{}
 	var build func(i *inode) *inode
 	build = func(i *inode) *inode {
@@ -188,7 +188,7 @@ func (f *FS) after(v choices, pick []int) *FS {
 // Live is a copy of what is visible now, all of it durable: what a process
 // finds after a kill.
 func (f *FS) Live() *FS {
-	out := &FS{locks: map[string]bool{}, inos: f.inos, Umask: f.Umask, Whole: f.Whole}
+	out := &FS{locks: map[string]bool{}, inos: f.inos, Umask: f.Umask, Whole: f.Whole, NoLinks: f.NoLinks}
 	made := map[*inode]*inode{}
 	var build func(i *inode) *inode
 	build = func(i *inode) *inode {
