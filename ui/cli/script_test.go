@@ -1,0 +1,87 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"crypto/rand"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/afero"
+
+	"certwright/assets/store"
+	"certwright/ui/cli"
+)
+
+// The test binary is certwright itself for the scripts, in a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"certwright": func() {
+			dir, _ := os.Getwd()
+			os.Exit(cli.Main(cli.World{
+				Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
+				Disk: afero.NewOsFs(), Store: store.OS(), Dir: dir, Now: time.Now, Rand: rand.Reader,
+			}))
+		},
+	})
+}
+
+// Each script reads as what somebody does at a shell.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"mkfifo": mkfifo,
+			"mode":   mode,
+			"lines":  lines,
+			"swap":   swap,
+		},
+		Condition:           func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
+		RequireExplicitExec: true,
+	})
+}
+
+// mkfifo FILE
+func mkfifo(ts *testscript.TestScript, _ bool, args []string) {
+	if err := syscall.Mkfifo(ts.MkAbs(args[0]), 0o600); err != nil {
+		ts.Fatalf("mkfifo: %v", err)
+	}
+}
+
+// mode WANT FILE... compares permission bits, written in octal.
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	for _, f := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(f))
+		ts.Check(err)
+		if got := info.Mode().Perm().String(); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", f, got, args[0])
+		}
+	}
+}
+
+// lines N compares the number of lines of the last standard error.
+func lines(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile("stderr")
+	n := 0
+	for i := range len(text) {
+		if text[i] == '\n' {
+			n++
+		}
+	}
+	if want := args[0]; want != itoa(n) {
+		ts.Fatalf("standard error has %d lines, want %s:\n%s", n, want, text)
+	}
+}
+
+func itoa(n int) string { return string(rune('0' + n%10)) }
+
+// swap A B exchanges two files.
+func swap(ts *testscript.TestScript, _ bool, args []string) {
+	a, b := ts.MkAbs(args[0]), ts.MkAbs(args[1])
+	ts.Check(os.Rename(a, a+".tmp"))
+	ts.Check(os.Rename(b, a))
+	ts.Check(os.Rename(a+".tmp", b))
+}
