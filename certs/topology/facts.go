@@ -201,6 +201,9 @@ func looksLikeAddress(v string) bool {
 func canonicalAddress(v string) (string, error) {
 	a, err := netip.ParseAddr(v)
 	if err != nil {
+		if inside, _, found := strings.Cut(strings.TrimPrefix(v, "["), "]"); found && strings.HasPrefix(v, "[") {
+			return "", fmt.Errorf("%s has brackets; write %s alone", v, inside)
+		}
 		if strings.Contains(v, "://") {
 			return "", fmt.Errorf("%s is a URL; write the host name or address alone", v)
 		}
@@ -229,7 +232,7 @@ func CheckLabel(v string) error {
 	}
 	switch {
 	case len(v) > 63:
-		return fmt.Errorf("%s… is longer than 63 characters", v[:20])
+		return fmt.Errorf("%s is longer than 63 characters", untrusted.Text(v).Max(20))
 	case strings.ToLower(v) != v && labelPattern.MatchString(strings.ToLower(v)):
 		return fmt.Errorf("%s has upper-case letters; write %s", v, strings.ToLower(v))
 	case strings.Contains(v, "."):
@@ -248,7 +251,7 @@ func CheckDNSName(v string) error {
 	case strings.HasSuffix(v, "."):
 		return fmt.Errorf("%s ends with a dot; certificates hold names without it", v)
 	case len(v) > 253:
-		return fmt.Errorf("%s… is longer than 253 characters", v[:20])
+		return fmt.Errorf("%s is longer than 253 characters", untrusted.Text(v).Max(20))
 	}
 	for label := range strings.SplitSeq(v, ".") {
 		if label == "" {

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -171,8 +170,22 @@ func (r *resolver) words(s string) string {
 	return strings.Join(words, " ")
 }
 
+// prose fills in each part by itself, so that a list stands in its sentence
+// as a list.
+func (r *resolver) prose(s string) string {
+	t, err := parseTemplate(s)
+	if err != nil {
+		return "" // Validate has refused such a profile
+	}
+	var b strings.Builder
+	for i := range t {
+		b.WriteString(strings.Join(r.eval(t[i:i+1]), ", "))
+	}
+	return b.String()
+}
+
 func (r *resolver) step(s Step) Step {
-	s.Text = r.words(s.Text)
+	s.Text = r.prose(s.Text)
 	run := s.Run
 	fill := func() []string {
 		out := make([]string, len(run))
@@ -200,6 +213,10 @@ func (r *resolver) all(s string) []string {
 	if err != nil {
 		return nil // Validate has refused such a profile
 	}
+	return r.eval(t)
+}
+
+func (r *resolver) eval(t template) []string {
 	vs, err := t.eval(r.values)
 	var fp *FactProblem
 	if errors.As(err, &fp) && !slices.ContainsFunc(r.problems, func(o *FactProblem) bool { return *o == *fp }) {
@@ -232,14 +249,35 @@ func (r *resolver) subject(s Subject) Subject {
 	return out
 }
 
+// names fills in the names of a slot. One that several entries yield keeps
+// every reason.
 func (r *resolver) names(specs []NameSpec) []Name {
+	return r.merged(specs, func(known *Name, n Name) {
+		if known.Required == "" {
+			known.Required = n.Required
+		}
+		if known.Advised == "" {
+			known.Advised = n.Advised
+		}
+	})
+}
+
+// dials fills in the names of an edge. One that some entry dials without
+// reserve must not fail.
+func (r *resolver) dials(specs []NameSpec) []Name {
+	return r.merged(specs, func(known *Name, n Name) {
+		if n.Advised == "" {
+			known.Advised = ""
+		}
+	})
+}
+
+func (r *resolver) merged(specs []NameSpec, merge func(known *Name, n Name)) []Name {
 	var out []Name
 	add := func(n Name) {
 		for i := range out {
 			if out[i].Kind == n.Kind && out[i].Value == n.Value {
-				if out[i].Required == "" {
-					out[i].Required = n.Required
-				}
+				merge(&out[i], n)
 				return
 			}
 		}
@@ -344,7 +382,7 @@ func (r *resolver) parts() {
 func (r *resolver) edges() {
 	for _, e := range r.t.Profile.Edges {
 		r.t.Edges = append(r.t.Edges, Edge{
-			ID: e.ID, Title: e.Title, Client: e.Client, Server: e.Server, Dials: r.names(e.Dials),
+			ID: e.ID, Title: e.Title, Client: e.Client, Server: e.Server, Dials: r.dials(e.Dials),
 			ServerCA: e.ServerCA, ClientCA: e.ClientCA, Identity: e.Identity, Note: e.Note,
 		})
 	}
@@ -384,90 +422,4 @@ func (t *Topology) CASlot(id AuthorityID) *Slot {
 		return t.Slot(a.Slot)
 	}
 	return nil
-}
-
-// Choice is what a person chose for one component.
-type Choice struct {
-	Mode Mode
-	// CAKey says, in mode bring-certs, that the CA's key is handed over with
-	// the certificates: then more can be issued from it.
-	CAKey bool
-	// Intermediate says, in mode bring-ca, that an intermediate of our own is
-	// made under the CA that was brought, and signs instead of it.
-	Intermediate bool
-}
-
-// Unavailable says why a component cannot be in a mode.
-type Unavailable struct {
-	Component ComponentID
-	Mode      Mode
-	Reason    string
-	Fix       string
-}
-
-func (u *Unavailable) Error() string {
-	return fmt.Sprintf("%s cannot be set to %s: %s; %s", u.Component, u.Mode.Words(), u.Reason, u.Fix)
-}
-
-// Available says whether a component can be in a mode, given the choices made
-// for the others; a component without a choice is in mode generate. The error
-// is an *Unavailable.
-func (t *Topology) Available(id ComponentID, m Mode, choices map[ComponentID]Choice) error {
-	c := t.Component(id)
-	if c == nil {
-		return fmt.Errorf("profile %s has no component %q; it has %s", t.Profile.Name, id, strings.Join(t.componentNames(), ", "))
-	}
-	if c.OwnsCA {
-		return nil
-	}
-	a := t.Authority(c.Authority)
-	owner := a.Owner
-	switch {
-	case m == BringCA:
-		return &Unavailable{
-			id, m, fmt.Sprintf("it has no CA of its own, its certificates come from %s's CA", owner),
-			fmt.Sprintf("set %s to bring CA, and %s to generate", owner, id),
-		}
-	case m == Generate && choices[owner].Mode == BringCerts && !choices[owner].CAKey:
-		return &Unavailable{
-			id, m, fmt.Sprintf("its certificates are signed by %s's CA, and %s is set to bring certs without the CA's key", owner, owner),
-			fmt.Sprintf("give the key of %s, or set %s to bring certs", a.Slot, id),
-		}
-	case m == BringCerts && (choices[owner].Mode == Generate || choices[owner].Mode == ""):
-		return &Unavailable{
-			id, m, fmt.Sprintf("its certificates must chain to %s's CA, and %s is set to generate, so that CA does not exist before the set is made", owner, owner),
-			fmt.Sprintf("set %s to bring CA or bring certs, or %s to generate", owner, id),
-		}
-	case m == BringCerts && choices[owner].Mode == BringCA && choices[owner].Intermediate:
-		return &Unavailable{
-			id, m, fmt.Sprintf("its certificates must chain to %s's CA, and %s gets a new intermediate, which does not exist before the set is made", owner, owner),
-			fmt.Sprintf("let %s's CA sign directly, or set %s to generate", owner, id),
-		}
-	}
-	return nil
-}
-
-func (t *Topology) componentNames() []string {
-	var out []string
-	for _, c := range t.Components {
-		out = append(out, string(c.ID))
-	}
-	return out
-}
-
-// Due lists the slots that a person hands over for a component in a mode, in
-// the order in which they are asked for.
-func (t *Topology) Due(id ComponentID, m Mode) []*Slot {
-	c := t.Component(id)
-	if c == nil {
-		return nil
-	}
-	var out []*Slot
-	for _, s := range c.Slots {
-		slot := t.Slot(s)
-		if m == BringCerts || m == BringCA && slot.Kind == CA {
-			out = append(out, slot)
-		}
-	}
-	return out
 }

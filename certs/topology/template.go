@@ -80,6 +80,9 @@ func parsePart(inside string) (part, error) {
 		return part{function: "cidrhost", fact: words[1], n: n}, err
 	case len(words) == 3 && words[0] == "hostport":
 		n, err := number(words[2])
+		if err == nil && n > 65535 {
+			err = fmt.Errorf("{{%s}}: a port is at most 65535", strings.TrimSpace(inside))
+		}
 		return part{function: "hostport", fact: words[1], n: n}, err
 	}
 	return part{}, fmt.Errorf("{{%s}}: write a fact, or cidrhost FACT N, range N, first FACT, hostport FACT PORT", strings.TrimSpace(inside))
@@ -214,7 +217,7 @@ func CIDRHost(cidr string, n int) (netip.Addr, error) {
 		raw[i], carry = byte(sum), sum>>8
 	}
 	addr, _ := netip.AddrFromSlice(raw)
-	if !prefix.Contains(addr) {
+	if n < 0 || !prefix.Contains(addr) {
 		return netip.Addr{}, fmt.Errorf("%s is too small: it has no address number %d", cidr, n)
 	}
 	return addr, nil

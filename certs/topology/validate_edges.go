@@ -1,0 +1,84 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+)
+
+func (v *validator) edges() {
+	seen := map[string]bool{}
+	for i, e := range v.p.Edges {
+		path := fmt.Sprintf("edges[%d]", i)
+		if !idPattern.MatchString(e.ID) {
+			v.bad(path+".id", "must be lower-case letters, digits, dots and dashes, not %q", e.ID)
+		} else if seen[e.ID] {
+			v.bad(path+".id", "edge %q is defined twice", e.ID)
+		}
+		seen[e.ID] = true
+		if e.Client.Slot != "" && v.slot(e.Client.Slot) == nil {
+			v.bad(path+".client.slot", "unknown slot %q", e.Client.Slot)
+		}
+		if v.slot(e.Server.Slot) == nil {
+			v.bad(path+".server.slot", "unknown slot %q", e.Server.Slot)
+		}
+		if e.ServerCA != "" && !v.hasAuthority(e.ServerCA) {
+			v.bad(path+".serverCA", "unknown authority %q", e.ServerCA)
+		}
+		if e.ClientCA != "" && !v.hasAuthority(e.ClientCA) {
+			v.bad(path+".clientCA", "unknown authority %q", e.ClientCA)
+		}
+		if e.ClientCA != "" && e.Client.Slot == "" {
+			v.bad(path+".client.slot", "is needed: the server asks for a client certificate")
+		}
+		if !slices.Contains([]Identity{IdentityNone, IdentityKubernetes, IdentityPeer}, e.Identity) {
+			v.bad(path+".identity", "must be kubernetes, etcd-peer or left out, not %q", e.Identity)
+		}
+		v.names(path+".dials", e.Dials)
+	}
+}
+
+func (v *validator) rest() {
+	for i, k := range v.p.Kubeconfigs {
+		path := fmt.Sprintf("kubeconfigs[%d]", i)
+		if s := v.slot(k.Slot); s == nil {
+			v.bad(path+".slot", "unknown slot %q", k.Slot)
+		} else if !slices.Contains(s.Usages, ClientAuth) {
+			v.bad(path+".slot", "slot %q has no client auth", k.Slot)
+		}
+		if !v.hasAuthority(k.CA) {
+			v.bad(path+".ca", "unknown authority %q", k.CA)
+		}
+		if k.File == "" {
+			v.bad(path+".file", "is empty")
+		}
+		v.file(path+".file", k.File, k.Slot, v.files)
+		v.expr(path+".server", k.Server)
+		v.expr(path+".cluster", k.Cluster)
+	}
+	for i, s := range v.p.NextSteps {
+		v.step(fmt.Sprintf("nextSteps[%d]", i), s)
+	}
+}
+
+func (v *validator) step(path string, s Step) {
+	v.expr(path+".text", s.Text)
+	if s.Each != "" {
+		switch f := v.fact(s.Each); {
+		case f == nil:
+			v.bad(path+".each", "unknown fact %q", s.Each)
+		case !f.Lists():
+			v.bad(path+".each", "fact %q is of type %s, and one that lists several values is needed", s.Each, f.Type)
+		}
+	}
+	v.each = s.Each != ""
+	for j, r := range s.Run {
+		v.expr(fmt.Sprintf("%s.run[%d]", path, j), r)
+	}
+	v.each = false
+	uses := func(slot SlotSpec) bool {
+		return slices.ContainsFunc(slot.Consumers, func(c Consumer) bool { return c.Component == s.Program })
+	}
+	if s.Program != "" && !slices.ContainsFunc(v.p.Slots, uses) {
+		v.bad(path+".program", "no slot has a consumer %q", s.Program)
+	}
+}
