@@ -70,7 +70,11 @@ func (j *judge) authority(n *node, slot *topology.Slot, t *topology.Topology) {
 	case !x.BasicConstraintsValid || !x.IsCA:
 		j.at("not-a-ca", n, detail{message: fmt.Sprintf("%s is not a CA", n), has: basicText(x), needs: "CA:TRUE"})
 	case n.extras().keyUsage && x.KeyUsage&x509.KeyUsageCertSign == 0:
-		j.at("ca-missing-key-cert-sign", n, detail{message: fmt.Sprintf("%s may not sign certificates by its key usage", n), has: keyUsageText(x.KeyUsage), needs: "keyCertSign"})
+		d := detail{message: fmt.Sprintf("%s may not sign certificates by its key usage", n), has: keyUsageText(x.KeyUsage), needs: "keyCertSign"}
+		if x.KeyUsage == 0 {
+			d.severity, d.why = Warning, emptyUsageOfCA
+		}
+		j.at("ca-missing-key-cert-sign", n, d)
 	}
 	j.caTime(n)
 	for _, d := range keyDefects(n, false) {

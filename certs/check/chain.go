@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func (c *chainCheck) run() path {
 	return p
 }
 
+// emptyUsageOfCA is why a CA's key usage without any bit is no error in a cluster.
+const emptyUsageOfCA = "Go takes a key usage without any bit for none, and accepts the CA; OpenSSL refuses it"
+
 func isError(d defect) bool { return d.severity() == Error }
 
 // leastBad is the path with the fewest errors.
@@ -110,6 +114,7 @@ func (c *chainCheck) defects(p path) []defect {
 		}
 	}
 	c.nested(add, p)
+	c.policies(add, p)
 	return append(out, c.constraints(p)...)
 }
 
@@ -156,8 +161,12 @@ func (c *chainCheck) issuer(add func(string, *node, detail), p path, i int) {
 			rule, what = "issuer-not-a-ca", "is a leaf, and a leaf cannot sign"
 		}
 		add(rule, n, detail{message: fmt.Sprintf("%s %s %s", n, what, p[i-1].in()), has: basicText(x), needs: "CA:TRUE"})
-	case x.KeyUsage != 0 && x.KeyUsage&x509.KeyUsageCertSign == 0:
-		add("ca-missing-key-cert-sign", n, detail{message: fmt.Sprintf("%s may not sign certificates by its key usage, and signed %s", n, p[i-1].in()), has: keyUsageText(x.KeyUsage), needs: "keyCertSign"})
+	case n.extras().keyUsage && x.KeyUsage&x509.KeyUsageCertSign == 0:
+		d := detail{message: fmt.Sprintf("%s may not sign certificates by its key usage, and signed %s", n, p[i-1].in()), has: keyUsageText(x.KeyUsage), needs: "keyCertSign"}
+		if x.KeyUsage == 0 && !c.j.rfc {
+			d.severity, d.why = Warning, emptyUsageOfCA
+		}
+		add("ca-missing-key-cert-sign", n, d)
 	}
 	if x.BasicConstraintsValid && x.MaxPathLen >= 0 && i-1 > x.MaxPathLen {
 		d := detail{
@@ -257,6 +266,24 @@ func (c *chainCheck) nested(add func(string, *node, detail), p path) {
 	}
 }
 
+// policies judges certificate policies, where an issuer requires one: by
+// crypto/x509, which alone here knows how (RFC 5280 6.1).
+func (c *chainCheck) policies(add func(string, *node, detail), p path) {
+	i := slices.IndexFunc(p, func(n *node) bool { return n.x.RequireExplicitPolicy > 0 || n.x.RequireExplicitPolicyZero })
+	if i < 0 || len(p) < 2 {
+		return
+	}
+	opts := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), CurrentTime: c.j.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	opts.Roots.AddCert(p.anchor().x)
+	for _, n := range p[1 : len(p)-1] {
+		opts.Intermediates.AddCert(n.x)
+	}
+	var invalid x509.CertificateInvalidError
+	if _, err := p.leaf().x.Verify(opts); errors.As(err, &invalid) && invalid.Reason == x509.NoValidChains {
+		add("policy-constraint", p[i], detail{message: fmt.Sprintf("%s requires a certificate policy that the chain does not have", p[i]), has: fmt.Sprintf("%d policies on the leaf", len(p.leaf().x.Policies))})
+	}
+}
+
 // bundle judges the file around the path: what is sent and what for.
 func (c *chainCheck) bundle(p path) {
 	seen := map[[32]byte]*node{c.leaf.hash: c.leaf}
@@ -279,15 +306,32 @@ func (c *chainCheck) bundle(p path) {
 			if !c.inRoots || n.hash != c.leaf.hash {
 				c.root(n, i)
 			}
+		case i < 0 && anotherLeaf(n) && !c.signsSomething(n):
+			if c.j.has("multiple-leaves") {
+				continue
+			}
+			c.j.at("multiple-leaves", n, detail{message: fmt.Sprintf("%s is another leaf; only the first certificate is presented", n), has: subjectText(n.x), needs: "one leaf, then its intermediates"})
 		case i < 0 && p != nil && !c.related(n, p):
 			c.j.at("extraneous-certificate", n, detail{message: fmt.Sprintf("%s has no part in the chain from %s to %s", n, c.leaf, untrusted.Text(p.anchor().x.Subject.String()).Max(80))})
 		}
 	}
 }
 
+// anotherLeaf says whether a certificate behind the first is no CA's.
+func anotherLeaf(n *node) bool {
+	return n.x.Version == 3 && !n.x.IsCA && n.x.KeyUsage&x509.KeyUsageCertSign == 0
+}
+
+// signsSomething says whether a certificate of the file names n as its issuer.
+func (c *chainCheck) signsSomething(n *node) bool {
+	return bytes.Equal(c.leaf.x.RawIssuer, n.x.RawSubject) ||
+		slices.ContainsFunc(c.sent, func(o *node) bool { return o != n && bytes.Equal(o.x.RawIssuer, n.x.RawSubject) })
+}
+
 // root reports a root that is sent along.
 func (c *chainCheck) root(n *node, i int) {
-	if i < 0 && !slices.ContainsFunc(c.anchors, func(a *node) bool { return a.hash == n.hash }) && !slices.ContainsFunc(c.sent, func(o *node) bool { return bytes.Equal(o.x.RawIssuer, n.x.RawSubject) && o != n }) && !bytes.Equal(c.leaf.x.RawIssuer, n.x.RawSubject) {
+	anchored := slices.ContainsFunc(c.anchors, func(a *node) bool { return a.hash == n.hash })
+	if i < 0 && !anchored && !c.signsSomething(n) {
 		c.j.at("extraneous-certificate", n, detail{message: fmt.Sprintf("%s is a root that has no part in the chain", n)})
 		return
 	}
@@ -302,7 +346,7 @@ func (c *chainCheck) related(n *node, p path) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(c.sent, func(o *node) bool { return o != n && bytes.Equal(o.x.RawIssuer, n.x.RawSubject) })
+	return c.signsSomething(n)
 }
 
 // outlives warns when an issuer ends before the leaf.

@@ -22,11 +22,11 @@ type subtrees struct {
 	dns, uris, emails []string
 	ips               []*net.IPNet
 	dirs              []asn1.RawValue // directory names
-	strange           int             // kinds that nobody here can check
+	strange           map[int]int     // how many of each kind that nobody here can check, by tag
 }
 
 func (s *subtrees) size() int {
-	return len(s.dns) + len(s.uris) + len(s.emails) + len(s.ips) + len(s.dirs) + s.strange
+	return len(s.dns) + len(s.uris) + len(s.emails) + len(s.ips) + len(s.dirs) + len(s.strange)
 }
 
 // nameConstraints are what one CA permits and excludes.
@@ -61,7 +61,10 @@ func constraintsOf(x *x509.Certificate) *nameConstraints {
 			case 4:
 				into.dirs = append(into.dirs, base[0])
 			default:
-				into.strange++
+				if into.strange == nil {
+					into.strange = map[int]int{}
+				}
+				into.strange[base[0].Tag]++
 			}
 		}
 	}
@@ -78,14 +81,10 @@ func retag(der []byte) []byte {
 }
 
 // understood says whether the only critical extension that crypto/x509 leaves
-// open is one that is checked here: name constraints over directory names.
-// The cluster's own components are Go, and refuse these.
+// open is one that is checked here: name constraints over kinds of name that it
+// does not know. The cluster's own components are Go, and refuse these.
 func (c *chainCheck) understood(n *node) bool {
-	if !c.j.rfc || slices.ContainsFunc(n.x.UnhandledCriticalExtensions, func(id asn1.ObjectIdentifier) bool { return !id.Equal(oidNameConstraints) }) {
-		return false
-	}
-	nc := constraintsOf(n.x)
-	return nc != nil && nc.permitted.strange+nc.excluded.strange == 0
+	return c.j.rfc && !slices.ContainsFunc(n.x.UnhandledCriticalExtensions, func(id asn1.ObjectIdentifier) bool { return !id.Equal(oidNameConstraints) })
 }
 
 // constraints holds every name below each issuer against that issuer's
@@ -101,20 +100,28 @@ func (c *chainCheck) constraints(p path) []defect {
 		if c.j.rfc && len(p[i].x.UnhandledCriticalExtensions) > 0 && c.understood(p[i]) {
 			out = append(out, defect{"unknown-critical-extension", p[i], detail{
 				severity: Warning,
-				message:  fmt.Sprintf("%s has critical constraints over directory names, which Go does not know", p[i]),
+				message:  fmt.Sprintf("%s has critical constraints over kinds of name that Go does not know", p[i]),
 				why:      "OpenSSL checks them; Go refuses the whole chain: x509: unhandled critical extension",
+			}})
+		}
+		if dotted := slices.Concat(nc.permitted.dns, nc.excluded.dns); c.j.rfc && slices.ContainsFunc(dotted, func(d string) bool { return strings.HasPrefix(d, ".") }) {
+			out = append(out, defect{"name-constraint", p[i], detail{
+				severity: Warning, message: fmt.Sprintf("%s has a DNS constraint with a leading dot", p[i]), has: list(dotted), needs: "the domain without the dot",
+				why: "RFC 5280 4.2.1.10 knows no leading dot for DNS names; Go and OpenSSL take it for the names below the domain (errata 5997)",
 			}})
 		}
 		for k := range i {
 			n := p[k]
-			if c.j.rfc && k > 0 && n.selfIssued() {
-				continue // RFC 5280 6.1.3: self-issued certificates are exempt, unless last
-			}
 			names := namesOf(n)
 			if budget -= names.size() * (nc.permitted.size() + nc.excluded.size()); budget < 0 {
 				return append(out, defect{"name-constraint", p[i], detail{message: fmt.Sprintf("%s has more name constraints than can be held against the names below it", p[i]), has: fmt.Sprintf("%d constraints and %d names", nc.permitted.size()+nc.excluded.size(), names.size()), needs: fmt.Sprintf("at most %d comparisons", maxComparisons)}})
 			}
-			out = append(out, c.violations(p[i], n, nc, names)...)
+			for _, d := range c.violations(p[i], n, nc, names) {
+				if c.j.rfc && k > 0 && n.selfIssued() {
+					d.d.severity, d.d.why = Warning, "RFC 5280 6.1.3 exempts self-issued intermediates, and OpenSSL accepts the chain; Go does not exempt them"
+				}
+				out = append(out, d)
+			}
 		}
 	}
 	return out
@@ -126,8 +133,9 @@ type certNames struct {
 	ips    []net.IP
 	emails []string
 	uris   []*url.URL
-	dirs   [][]byte // subject and directory names
-	cn     string   // only where OpenSSL takes it for a host name
+	dirs   [][]byte     // subject and directory names
+	cn     string       // only where OpenSSL takes it for a host name
+	kinds  map[int]bool // the tags of all general names
 }
 
 func (n *certNames) size() int {
@@ -135,11 +143,12 @@ func (n *certNames) size() int {
 }
 
 func namesOf(n *node) *certNames {
-	out := &certNames{dns: n.x.DNSNames, ips: n.x.IPAddresses, emails: n.x.EmailAddresses, uris: n.x.URIs}
+	out := &certNames{kinds: map[int]bool{}, dns: n.x.DNSNames, ips: n.x.IPAddresses, emails: n.x.EmailAddresses, uris: n.x.URIs}
 	if !emptyName(n.x.RawSubject) {
 		out.dirs = append(out.dirs, n.x.RawSubject)
 	}
 	for _, v := range n.extras().names {
+		out.kinds[v.Tag] = true
 		if v.Class == asn1.ClassContextSpecific && v.Tag == 4 {
 			out.dirs = append(out.dirs, v.Bytes)
 		}
@@ -152,9 +161,19 @@ func namesOf(n *node) *certNames {
 
 // violations are the names of n that ca may not sign for, in one defect.
 func (c *chainCheck) violations(ca, n *node, nc *nameConstraints, names *certNames) []defect {
-	v := violation{rfc: c.j.rfc}
+	var v violation
 	per, exc := newMatcher(&nc.permitted, c.j.rfc, true), newMatcher(&nc.excluded, c.j.rfc, false)
+	for tag := range names.kinds {
+		if nc.permitted.strange[tag]+nc.excluded.strange[tag] > 0 {
+			// RFC 5280 4.2.1.10: process the constraint or reject the certificate.
+			v.bad = append(v.bad, fmt.Sprintf("a name of kind [%d]", tag))
+		}
+	}
 	for _, d := range names.dns {
+		if !constrainable(d) {
+			v.bad = append(v.bad, "DNS:"+d) // Go: x509: cannot parse dnsName
+			continue
+		}
 		v.check("DNS:"+d, len(nc.permitted.dns) > 0, per.dns(d), exc.dns(d))
 	}
 	for _, ip := range names.ips {
@@ -198,8 +217,13 @@ func (c *chainCheck) violations(ca, n *node, nc *nameConstraints, names *certNam
 }
 
 type violation struct {
-	rfc bool
 	bad []string
+}
+
+// constrainable says whether Go can hold a DNS name against constraints.
+func constrainable(d string) bool {
+	return !strings.HasPrefix(d, ".") && !strings.HasSuffix(d, ".") && !strings.Contains(d, "..") &&
+		!strings.ContainsFunc(d, func(r rune) bool { return r < 33 || r > 126 })
 }
 
 func (v *violation) check(name string, bound, permitted, excluded bool) {

@@ -109,7 +109,10 @@ func cutMail(s string) (local, domain string, ok bool) {
 	if i < 0 {
 		return "", "", false
 	}
-	return strings.Trim(s[:i], `"`), s[i+1:], true
+	if local = s[:i]; !strings.HasPrefix(local, `"`) && strings.Contains(local, "@") {
+		return "", "", false
+	}
+	return strings.Trim(local, `"`), s[i+1:], true
 }
 
 // dir says whether a name begins with one of the directory names.

@@ -150,6 +150,14 @@ func uri(s string) edit {
 func eku(us ...x509.ExtKeyUsage) edit { return func(t *x509.Certificate) { t.ExtKeyUsage = us } }
 func ku(u x509.KeyUsage) edit         { return func(t *x509.Certificate) { t.KeyUsage = u } }
 
+func network(cidr string) *net.IPNet {
+	_, n, err := net.ParseCIDR(cidr)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
 func dates(from, to time.Duration) edit {
 	return func(t *x509.Certificate) { t.NotBefore, t.NotAfter = clock.Add(from), clock.Add(to) }
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha1" //nolint:gosec // only to tell a weak signature from a wrong one
 	"crypto/x509"
+	"errors"
 	"math/big"
 
 	"certwright/certs/material"
@@ -80,8 +81,11 @@ func checkSignature(child, parent *x509.Certificate) verdict {
 	if child.SignatureAlgorithm == x509.UnknownSignatureAlgorithm || parent.PublicKey == nil {
 		return sigUnknown
 	}
-	if parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature) == nil {
+	switch err := parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature); {
+	case err == nil:
 		return sigGood
+	case errors.Is(err, x509.ErrUnsupportedAlgorithm):
+		return sigUnknown
 	}
 	return sigBad
 }

@@ -152,13 +152,13 @@ func (j *judge) keyUsage(n *node, server, trusted bool) {
 		j.at("key-usage-unsuitable", n, d)
 	case x.KeyUsage&handshakeUsage == 0 && x.KeyUsage&caUsage != 0:
 		d.message = fmt.Sprintf("%s may sign certificates and no handshakes", n)
-		if trusted {
-			d.severity = Warning
+		if trusted || j.rfc {
+			d.severity, d.why = Warning, "Go does not look at a leaf's key usage; OpenSSL says: unsuitable certificate purpose"
 		}
 		j.at("key-usage-unsuitable", n, d)
 	case x.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		d.message = fmt.Sprintf("the key usage of %s lacks digitalSignature", n)
-		if isRSA {
+		if isRSA || j.rfc {
 			d.severity = Warning
 		}
 		j.at("key-usage-digital-signature", n, d)

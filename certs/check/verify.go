@@ -3,7 +3,9 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"time"
 
 	"certwright/certs/topology"
 )
@@ -13,7 +15,8 @@ import (
 // so. The first certificate of Leaf is the one that is judged; its other
 // certificates and Intermediates are what paths are built from.
 func Chain(in ChainInput) []Finding {
-	j := newJudge("", in.At)
+	// Certificates know whole seconds: what is left of the last one counts.
+	j := newJudge("", in.At.Truncate(time.Second))
 	j.rfc = true
 	leafSrc, moreSrc, anchorSrc := readSource(in.Leaf, 0), readSource(in.Intermediates, 1), readSource(in.Anchors, 2)
 	ok := in.Leaf != nil && in.Anchors != nil
@@ -37,7 +40,8 @@ func Chain(in ChainInput) []Finding {
 	if moreSrc != nil {
 		c.more = moreSrc.nodes
 	}
-	j.leaf(leaf, slot, nil, true)
+	trusted := anchorSrc != nil && slices.ContainsFunc(anchorSrc.nodes, func(a *node) bool { return a.hash == leaf.hash })
+	j.leaf(leaf, slot, nil, trusted)
 	j.strictLeaf(leaf)
 	if ok && len(anchorSrc.nodes) > 0 {
 		c.anchors = anchorSrc.nodes
@@ -74,6 +78,9 @@ func (j *judge) strictLeaf(n *node) {
 	e := n.extras()
 	if emptyName(n.x.RawSubject) && !e.san {
 		j.at("empty-subject", n, detail{message: fmt.Sprintf("%s has neither a subject nor a name", n), why: "RFC 5280 4.1.2.6: without a subject the names must be in the subject alternative name"})
+	}
+	if constraintsOf(n.x) != nil && !n.x.IsCA {
+		j.at("name-constraint", n, detail{message: fmt.Sprintf("%s has name constraints, and is no CA", n), why: "RFC 5280 4.2.1.10: name constraints must be used only in a CA certificate", has: basicText(n.x), needs: "no name constraints"})
 	}
 	if emptyName(n.x.RawIssuer) {
 		j.at("empty-subject", n, detail{message: fmt.Sprintf("%s has no issuer name", n), why: "RFC 5280 4.1.2.4: the issuer's name must not be empty"})
