@@ -6,6 +6,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -308,33 +309,27 @@ func examineExtensions(a anatomy) (rule, detail string) {
 	return "", ""
 }
 
-// examineValidity judges how the two times are written (RFC 5280 section
-// 4.1.2.5: seconds, and Z for the zone).
+// examineValidity judges how the two times are written, as strictly as
+// crypto/x509 does. RFC 5280 section 4.1.2.5 is stricter: seconds, and Z.
 func examineValidity(a anatomy) (rule, detail string) {
 	for _, which := range []string{"notBefore", "notAfter"} {
-		var text cryptobyte.String
+		var whole, text cryptobyte.String
 		var tag cbasn1.Tag
-		if !a.validity.ReadAnyASN1(&text, &tag) || tag != cbasn1.UTCTime && tag != cbasn1.GeneralizedTime {
+		if !a.validity.ReadAnyASN1Element(&whole, &tag) || tag != cbasn1.UTCTime && tag != cbasn1.GeneralizedTime {
 			return ruleMalformedDER, which + " is neither a UTCTime nor a GeneralizedTime"
 		}
-		name, form, size := "UTCTime", "YYMMDDhhmmssZ", 13
+		var t time.Time
+		again := whole
+		name, form, good := "UTCTime", "YYMMDDhhmmssZ", tag == cbasn1.UTCTime && again.ReadASN1UTCTime(&t)
 		if tag == cbasn1.GeneralizedTime {
-			name, form, size = "GeneralizedTime", "YYYYMMDDhhmmssZ", 15
+			name, form, good = "GeneralizedTime", "YYYYMMDDhhmmssZ", again.ReadASN1GeneralizedTime(&t)
 		}
-		if !validTime(string(text), size) {
+		if !good {
+			whole.ReadAnyASN1(&text, &tag)
 			return ruleMalformedDER, fmt.Sprintf("%s is the %s %s, which is not of the form %s", which, name, quote(string(text)), form)
 		}
 	}
 	return "", ""
-}
-
-// validTime says whether s is digits that make a date, and a Z.
-func validTime(s string, size int) bool {
-	if len(s) != size || s[size-1] != 'Z' || strings.Trim(s[:size-1], "0123456789") != "" {
-		return false
-	}
-	s = s[size-11 : size-1] // MMDDhhmmss
-	return s[0:2] >= "01" && s[0:2] <= "12" && s[2:4] >= "01" && s[2:4] <= "31" && s[4:6] < "24" && s[6:8] < "60" && s[8:10] < "60"
 }
 
 // examineSAN judges the names of a subjectAltName.

@@ -299,10 +299,11 @@ func rsaPublicBits(der []byte) int {
 	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) {
 		return 0
 	}
-	if seq.ReadASN1(&alg, cbasn1.SEQUENCE) {
+	if seq.PeekASN1Tag(cbasn1.SEQUENCE) {
 		var oid asn1.ObjectIdentifier
 		var bits []byte
-		if !alg.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidRSA) || !seq.ReadASN1BitStringAsBytes(&bits) {
+		if !seq.ReadASN1(&alg, cbasn1.SEQUENCE) || !alg.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidRSA) ||
+			!seq.ReadASN1BitStringAsBytes(&bits) {
 			return 0
 		}
 		return rsaPublicBits(bits)

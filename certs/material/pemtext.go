@@ -160,7 +160,7 @@ func (p *parser) mangled(data []byte, marks []marker, limit int, others bool) in
 	}
 	headers, body := splitBody(data[begin.tip:stop])
 	der, bad := decodeBody(body, end == nil)
-	if others && !bareLine(data, begin) && der == nil {
+	if others && !bareLine(data, begin) && kindOf(der) == kindUnknown {
 		return 0
 	}
 	problem := diagnose(data, begin, end, data[begin.tip:stop])
@@ -229,13 +229,13 @@ func diagnose(data []byte, begin marker, end *marker, body []byte) Problem {
 		pr.Rule, pr.Detail = ruleEscaped, `line ends are written as backslash and n`
 	case bytes.IndexByte(body, '\r') >= 0 && bytes.IndexByte(body, '\n') < 0:
 		pr.Rule, pr.Detail = ruleOneLine, "line ends are bare carriage returns, so that the block is one line"
+	case sameLine:
+		pr.Rule, pr.Detail = ruleOneLine, "BEGIN, content and END are one line"
 	case endsWithEnd(prefix) || begin.left >= 10 || end != nil && (end.right >= 10 || startsWithBegin(endSuffix)):
 		pr.Rule, pr.Detail = ruleRunTogether, "an END line and the next BEGIN line are one line"
 		if end != nil && (end.right >= 10 || startsWithBegin(endSuffix)) && begin.left < 10 && !endsWithEnd(prefix) {
 			pr.Line = end.line
 		}
-	case sameLine:
-		pr.Rule, pr.Detail = ruleOneLine, "BEGIN, content and END are one line"
 	case bytes.Equal(prefix, utf8BOM):
 		pr.Rule, pr.Detail = ruleBOM, "the byte order mark EF BB BF stands before BEGIN"
 	case end == nil:

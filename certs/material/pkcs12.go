@@ -299,7 +299,12 @@ func (f *pfx) pbmac1(pw *password, b *budget) ([]byte, error) {
 }
 
 // safes reads an AuthenticatedSafe: a list of parts, each encrypted or not.
-func (c *container) safes(data cryptobyte.String, pw *password, b *budget) error {
+func (c *container) safes(octets []byte, pw *password, b *budget) error {
+	der, err := toDER(octets) // the check sum is over what stood there
+	if err != nil {
+		return errPFX
+	}
+	data := cryptobyte.String(der)
 	var list cryptobyte.String
 	if !data.ReadASN1(&list, cbasn1.SEQUENCE) {
 		return errPFX
@@ -326,6 +331,9 @@ func (c *container) safes(data cryptobyte.String, pw *password, b *budget) error
 		default:
 			return fmt.Errorf("%w: a part of it is encrypted to a certificate", ErrUnsupported)
 		}
+		if bags, err = toDER(bags); err != nil {
+			return errPFX
+		}
 		if err := c.contents(bags, pw, b, 0); err != nil {
 			return err
 		}
@@ -346,7 +354,10 @@ func openEncryptedData(content cryptobyte.String, pw *password, b *budget) ([]by
 	}
 	tag := cbasn1.Tag(0).ContextSpecific()
 	switch {
-	case info.ReadASN1(&data, tag):
+	case info.PeekASN1Tag(tag):
+		if !info.ReadASN1(&data, tag) {
+			return nil, errPFX
+		}
 	case info.PeekASN1Tag(tag.Constructed()): // BER: in pieces
 		var pieces, piece cryptobyte.String
 		if !info.ReadASN1(&pieces, tag.Constructed()) {
