@@ -150,6 +150,11 @@ func TestCancelDoesNotWaitForAnRSAKey(t *testing.T) {
 	if _, err := keys.Key(ctx, issue.RSA4096); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+	ctx, cancel = context.WithCancel(t.Context())
+	go cancel()
+	if _, err := keys.Key(ctx, issue.RSA4096); !errors.Is(err, context.Canceled) {
+		t.Errorf("while it was made: got %v", err)
+	}
 	// The place of a dropped key is free again: this would hang otherwise.
 	if _, err := keys.Key(t.Context(), issue.RSA2048); err != nil {
 		t.Error(err)

@@ -1,9 +1,11 @@
 package issue_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"math/big"
@@ -162,6 +164,39 @@ func TestAnotherIssuerSigns(t *testing.T) {
 	by.fail = errors.New("503 Service Unavailable")
 	if _, err := issue.SignLeaf(t.Context(), slot, newKey(t).Public(), by, terms); !errors.Is(err, by.fail) || !strings.Contains(err.Error(), "kube/apiserver") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestACAWithoutAKeyIdentifier: the key id of its certificates is the one that
+// everybody would compute, so that OpenSSL finds one.
+func TestACAWithoutAKeyIdentifier(t *testing.T) {
+	bare := ca(t, "Old CA", nil, nil, func(c *x509.Certificate) {
+		// crypto/x509 adds a key identifier to whatever says IsCA.
+		c.IsCA, c.BasicConstraintsValid = false, false
+		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 19}, Critical: true, Value: []byte{0x30, 3, 1, 1, 0xff}}}
+	})
+	if len(bare.Leaf().SubjectKeyId) != 0 || !bare.Leaf().IsCA {
+		t.Fatal("the CA is not as wanted")
+	}
+	r := request(tectonic(t, nil))
+	r.Modes, r.Brought = modes{"ingress": topology.BringCA}, brought{"ingress/ca": bare}
+	c := all(t, r).Pairs["ingress/server"].Leaf()
+	want, err := issue.KeyID(bare.Key.Public())
+	if err != nil || !bytes.Equal(c.AuthorityKeyId, want) {
+		t.Errorf("authority key id %x, want %x (%v)", c.AuthorityKeyId, want, err)
+	}
+}
+
+func TestAnIntermediateWithoutItsRootIsSent(t *testing.T) {
+	middle := ca(t, "Corp CA", nil, ca(t, "Corp Root", nil, nil, nil), nil)
+	middle.Certificates = middle.Certificates[:1]
+	r := request(tectonic(t, nil))
+	r.Modes, r.Brought = modes{"ingress": topology.BringCA}, brought{"ingress/ca": middle}
+	set := all(t, r)
+	judge(t, set)
+	opensslVerify(t, set)
+	if got := set.Pairs["ingress/server"].Certificates; len(got) != 2 || !got[1].Equal(middle.Leaf()) {
+		t.Errorf("leaf sends %d certificates", len(got))
 	}
 }
 

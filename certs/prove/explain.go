@@ -2,6 +2,9 @@ package prove
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -99,12 +102,41 @@ func (x explainer) refused(v verdict) {
 	if x.h.Name != "" && !v.byServer {
 		opening += " at " + x.h.Name
 	}
-	cert := x.b.slots[of.Slot].leaf()
-	if cert == nil || authority == "" {
-		x.set(of.Slot, opening, fault{what: "the TLS handshake fails", fix: fmt.Sprintf("see the message, and look at %s with certwright inspect", of.Slot)})
+	var verification *tls.CertificateVerificationError
+	if !errors.As(v.err, &verification) {
+		x.unfitForTLS(v.err, by, of)
 		return
 	}
-	x.set(of.Slot, opening, x.fault(v.err, of.Slot, cert, authority, usage))
+	x.set(of.Slot, opening, x.fault(v.err, of.Slot, x.b.slots[of.Slot].leaf(), authority, usage))
+}
+
+// unfitForTLS is a handshake that failed before or beside the verification: a
+// side cannot use its own certificate, or not even look at the other's.
+func (x explainer) unfitForTLS(err error, by, of topology.End) {
+	blame := by
+	if text := err.Error(); by.Slot == "" || strings.Contains(text, "server sent") || strings.Contains(text, "client sent") {
+		blame = of
+	}
+	f := fault{
+		what:  fmt.Sprintf("TLS cannot use the certificate of %s", blame.Slot),
+		needs: "a key that TLS takes: ECDSA P-256, or RSA of 2048 to 8192 bits",
+		fix:   fmt.Sprintf("issue %s again with such a key", blame.Slot),
+	}
+	if c := x.b.slots[blame.Slot].leaf(); c != nil {
+		f.has = key(c)
+	}
+	x.set(blame.Slot, fmt.Sprintf("%s and %s cannot connect", end(x.edge.Client), end(x.edge.Server)), f)
+}
+
+// key says what kind of key a certificate has.
+func key(c *x509.Certificate) string {
+	switch k := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("an RSA key of %d bits", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "an ECDSA key on " + k.Curve.Params().Name
+	}
+	return "a key of type " + c.PublicKeyAlgorithm.String()
 }
 
 func (l loaded) leaf() *x509.Certificate {
@@ -226,6 +258,9 @@ func (x explainer) chain(id topology.SlotID, cert *x509.Certificate, a topology.
 	if anchor := x.b.set.Anchor(a); anchor != nil {
 		f.needs = "a chain to " + subject(anchor)
 		if bytes.Equal(cert.RawIssuer, anchor.RawSubject) {
+			if better, known := x.signature(id, cert, anchor, title(a)); known {
+				return better
+			}
 			f.what = fmt.Sprintf("the certificate names the %s, and was signed with another key: that CA was made anew, or this one is of an older set", title(a))
 			f.fix = fmt.Sprintf("have %s signed again by the CA that is there now, or give the CA that signed it", id)
 			return f
@@ -245,6 +280,25 @@ func (x explainer) chain(id topology.SlotID, cert *x509.Certificate, a topology.
 	}
 	f.fix = fmt.Sprintf("append the intermediates to the certificate of %s, or have it signed by the %s", id, title(a))
 	return f
+}
+
+// signature explains a certificate whose issuer has the right name, and yet is
+// not accepted for it.
+func (x explainer) signature(id topology.SlotID, cert, anchor *x509.Certificate, title string) (fault, bool) {
+	var insecure x509.InsecureAlgorithmError
+	switch err := cert.CheckSignatureFrom(anchor); {
+	case errors.As(err, &insecure):
+		return fault{
+			what: "the certificate is signed with an algorithm that is not accepted any more", has: cert.SignatureAlgorithm.String(),
+			needs: "a signature with SHA-256 or better", fix: fmt.Sprintf("have %s signed again with SHA-256", id),
+		}, true
+	case errors.Is(err, x509.ConstraintViolationError{}):
+		return fault{
+			what: fmt.Sprintf("the certificate given for the %s is not one that may sign others", title), has: "issuer " + subject(anchor),
+			needs: "an issuer with basicConstraints CA:TRUE and keyCertSign", fix: "give the certificate of the CA itself",
+		}, true
+	}
+	return fault{}, false
 }
 
 func subject(c *x509.Certificate) string { return untrusted.Text(c.Subject.String()).Max(120) }
