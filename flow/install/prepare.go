@@ -201,6 +201,13 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	if err != nil {
 		return err
 	}
+	if w.Draw != nil {
+		pictures, err := w.Draw(p, a.Plan, w.Now())
+		if err != nil {
+			return err
+		}
+		p.Files = append(p.Files, pictures...)
+	}
 	p.Survey, err = survey(w, typed, dir, p)
 	return err
 }

@@ -15,9 +15,11 @@ import (
 
 	"github.com/spf13/afero"
 
+	"certwright/assets/layout"
 	"certwright/assets/store"
 	"certwright/certs/issue"
 	"certwright/flow"
+	"certwright/flow/plan"
 )
 
 // World is what the pipeline needs of the world outside. Main passes the real
@@ -38,8 +40,11 @@ type World struct {
 	// Keys makes the private keys; nil makes each when it is needed.
 	Keys issue.KeyMaker
 	// Workers is how many keys and handshakes are made at once; 0 for one per core.
-	Workers   int
-	Version   string
+	Workers int
+	Version string
+	// Draw makes the pictures that are written beside a set; nil makes none.
+	// Drawing is a matter of the user interface, so it comes from above.
+	Draw      func(p *flow.Prepared, answers *plan.Plan, now time.Time) ([]layout.File, error)
 	Catalogue flow.Catalogue
 }
 

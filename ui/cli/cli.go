@@ -20,12 +20,15 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"certwright/assets/layout"
 	"certwright/assets/profiles"
 	"certwright/assets/store"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
+	"certwright/flow"
 	"certwright/flow/install"
 	"certwright/flow/plan"
+	"certwright/ui/diagram"
 )
 
 // World is what main hands over: the real world, or one in memory.
@@ -180,8 +183,21 @@ func oneArg(what string) cobra.PositionalArgs {
 // world is the pipeline's view of our world.
 func (a *app) world() *install.World {
 	return &install.World{
-		Read: a.Disk, Write: a.Store, Dir: a.Dir, Now: a.Now, Rand: a.Rand, Version: Version(), Catalogue: catalogue{a},
+		Read: a.Disk, Write: a.Store, Dir: a.Dir, Now: a.Now, Rand: a.Rand, Version: Version(), Catalogue: catalogue{a}, Draw: pictures,
 	}
+}
+
+// pictures are the topology as it was issued and proved, beside the set.
+func pictures(p *flow.Prepared, answers *plan.Plan, now time.Time) ([]layout.File, error) {
+	m := diagram.New(diagram.FromPrepared(p, answers, now))
+	svg, err := diagram.SVG(m)
+	if err != nil {
+		return nil, err
+	}
+	return []layout.File{
+		{Path: "topology.mmd", Data: []byte(diagram.Mermaid(m)), Mode: 0o644, Kind: layout.KindDocument},
+		{Path: "topology.svg", Data: svg, Mode: 0o644, Kind: layout.KindDocument},
+	}, nil
 }
 
 // catalogue is the built-in profiles, and files that a plan names.
