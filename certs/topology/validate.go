@@ -42,8 +42,10 @@ type validator struct {
 	p    *Profile
 	errs []error
 
-	files map[string]SlotID // the slot of each file name
-	each  bool              // {{each}} is a fact here
+	files   map[string]SlotID // the slot of each file name
+	dirs    map[string]SlotID // a slot with a file in each directory
+	outputs map[string]bool   // "module name"
+	each    bool              // {{each}} is a fact here
 }
 
 func (v *validator) bad(path, format string, args ...any) {
@@ -89,6 +91,8 @@ func (v *validator) facts() {
 			v.bad(path+".name", "must be lower-case letters, digits, dots and dashes, not %q", f.Name)
 		case seen[f.Name]:
 			v.bad(path+".name", "fact %q is defined twice", f.Name)
+		case f.Name == "each":
+			v.bad(path+".name", "each stands for the host of a step; choose another name")
 		}
 		if !slices.Contains(types, f.Type) {
 			v.bad(path+".type", "unknown type %q: use label, domain, host, hosts, cidrs, addresses or text", f.Type)
@@ -150,6 +154,10 @@ func (v *validator) parts() {
 			v.bad(path+".slot", "unknown slot %q", a.Slot)
 		} else if s.Kind != CA {
 			v.bad(path+".slot", "slot %q has kind %q, and an authority needs kind ca", a.Slot, s.Kind)
+		} else if other := slices.IndexFunc(v.p.Authorities, func(b AuthoritySpec) bool { return b.Slot == a.Slot }); other < i {
+			if first := v.p.Authorities[other]; first.ID != a.ID {
+				v.bad(path+".slot", "slot %q is authority %q already", a.Slot, first.ID)
+			}
 		}
 	}
 	if len(v.p.Authorities) == 0 {
@@ -162,6 +170,8 @@ func (v *validator) parts() {
 			v.bad(path+".id", "must be lower-case letters, digits, dots and dashes, not %q", c.ID)
 		} else if seenC[c.ID] {
 			v.bad(path+".id", "component %q is defined twice", c.ID)
+		} else if !slices.ContainsFunc(v.p.Slots, func(s SlotSpec) bool { return s.ID.Component() == c.ID }) {
+			v.bad(path+".id", "component %q has no slot", c.ID)
 		}
 		seenC[c.ID] = true
 		if !seenA[c.Authority] {
@@ -197,7 +207,7 @@ func (v *validator) component(id ComponentID) *ComponentSpec {
 
 func (v *validator) slots() {
 	seen := map[SlotID]bool{}
-	v.files = map[string]SlotID{}
+	v.files, v.dirs, v.outputs = map[string]SlotID{}, map[string]SlotID{}, map[string]bool{}
 	for i, s := range v.p.Slots {
 		path := fmt.Sprintf("slots[%d]", i)
 		comp, name, ok := strings.Cut(string(s.ID), "/")
@@ -240,35 +250,15 @@ func (v *validator) slots() {
 		for _, f := range []struct{ field, name string }{
 			{"cert", s.Files.Cert}, {"key", s.Files.Key}, {"public", s.Files.Public}, {"bundle", s.Files.Bundle},
 		} {
-			v.file(path+".files."+f.field, f.name, s.ID, v.files)
+			v.file(path+".files."+f.field, f.name, s.ID)
 		}
 		for j, u := range s.Consumers {
 			v.consumer(fmt.Sprintf("%s.consumers[%d]", path, j), s, u)
 		}
 		for j, o := range s.Outputs {
-			if o.Field != FieldID {
-				v.field(fmt.Sprintf("%s.outputs[%d].field", path, j), o.Field)
-			}
-			if s.Kind == CA && o.Field == FieldKey {
-				v.bad(fmt.Sprintf("%s.outputs[%d].field", path, j), "a CA's key is never an output: Terraform's state is plain text")
-			}
+			v.output(fmt.Sprintf("%s.outputs[%d]", path, j), s, o)
 		}
 	}
-}
-
-var filePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}(/[a-z0-9][a-z0-9._-]{0,62})*$`)
-
-func (v *validator) file(path, name string, id SlotID, files map[string]SlotID) {
-	if name == "" {
-		return
-	}
-	if !filePattern.MatchString(name) {
-		v.bad(path, "must be a relative path of lower-case letters, digits, dots and dashes, not %q", name)
-	}
-	if other, taken := files[name]; taken {
-		v.bad(path, "%s and %s would both be written to %q", other, id, name)
-	}
-	files[name] = id
 }
 
 func (v *validator) field(path string, f Field) {

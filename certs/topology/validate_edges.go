@@ -15,12 +15,10 @@ func (v *validator) edges() {
 			v.bad(path+".id", "edge %q is defined twice", e.ID)
 		}
 		seen[e.ID] = true
-		if e.Client.Slot != "" && v.slot(e.Client.Slot) == nil {
-			v.bad(path+".client.slot", "unknown slot %q", e.Client.Slot)
+		if e.Client.Slot != "" {
+			v.end(path+".client.slot", e.Client.Slot, ClientAuth)
 		}
-		if v.slot(e.Server.Slot) == nil {
-			v.bad(path+".server.slot", "unknown slot %q", e.Server.Slot)
-		}
+		v.end(path+".server.slot", e.Server.Slot, ServerAuth)
 		if e.ServerCA != "" && !v.hasAuthority(e.ServerCA) {
 			v.bad(path+".serverCA", "unknown authority %q", e.ServerCA)
 		}
@@ -37,21 +35,26 @@ func (v *validator) edges() {
 	}
 }
 
+// end checks that a slot can stand at an end of a connection.
+func (v *validator) end(path string, id SlotID, role Usage) {
+	if s := v.slot(id); s == nil {
+		v.bad(path, "unknown slot %q", id)
+	} else if !slices.Contains(s.Usages, role) {
+		v.bad(path, "slot %q has no %s", id, role)
+	}
+}
+
 func (v *validator) rest() {
 	for i, k := range v.p.Kubeconfigs {
 		path := fmt.Sprintf("kubeconfigs[%d]", i)
-		if s := v.slot(k.Slot); s == nil {
-			v.bad(path+".slot", "unknown slot %q", k.Slot)
-		} else if !slices.Contains(s.Usages, ClientAuth) {
-			v.bad(path+".slot", "slot %q has no client auth", k.Slot)
-		}
+		v.end(path+".slot", k.Slot, ClientAuth)
 		if !v.hasAuthority(k.CA) {
 			v.bad(path+".ca", "unknown authority %q", k.CA)
 		}
 		if k.File == "" {
 			v.bad(path+".file", "is empty")
 		}
-		v.file(path+".file", k.File, k.Slot, v.files)
+		v.file(path+".file", k.File, k.Slot)
 		v.expr(path+".server", k.Server)
 		v.expr(path+".cluster", k.Cluster)
 	}
