@@ -289,8 +289,12 @@ func (r *root) notice() []string {
 		"This terminal has " + itoa(r.w) + " and " + itoa(r.h) + ".",
 		"",
 		"Your answers are kept. Enlarge it to go on,",
-		"or leave with ctrl+c and use",
-		"certwright apply -f " + orElse(r.env.PlanPath, "certwright.yaml"),
+		"or leave with ctrl+c, and go on later with",
+		"certwright --resume",
+	}
+	if r.env.PlanPath == "" {
+		lines = lines[:4]
+		lines[3] = "Enlarge it to go on, or leave with ctrl+c."
 	}
 	var out []string
 	for range max(0, (r.h-len(lines))/2) {

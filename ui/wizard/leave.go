@@ -44,8 +44,26 @@ func (r *root) leaveKey(k tea.KeyMsg) tea.Cmd {
 	return nil
 }
 
-// saved takes the end of a save. Only one that was asked for ends the program.
+// save saves the answers now, and says so when it is done.
+func (r *root) save() tea.Cmd {
+	if r.env.PlanPath == "" {
+		r.said = Status{theme.WarnSign, "answers are not saved here"}
+		return nil
+	}
+	r.saveAsked = true
+	return r.work.start([]flow.Effect{flow.Save{Plan: r.env.Flow.Plan()}})
+}
+
+// saved takes the end of a save. Only one that was asked for when leaving ends
+// the program.
 func (r *root) saved(e flow.Saved) tea.Cmd {
+	if r.saveAsked {
+		r.saveAsked = false
+		r.said = Status{theme.GoodSign, "saved in " + untrusted.Text(e.Path).Max(200) + ": certwright apply -f " + untrusted.Text(e.Path).ShellArg() + " does the same"}
+		if e.Err != nil {
+			r.said = Status{theme.BadSign, sentence("not saved: "+e.Err.Error(), "")}
+		}
+	}
 	if r.leave == nil || !r.leave.saving {
 		return nil
 	}
@@ -75,7 +93,7 @@ func (d *leaveDialog) view(r *root, w, h int) string {
 	if r.env.PlanPath != "" {
 		lines = append(
 			lines, "Your answers can be kept (no keys in the file).", "",
-			"  "+th.Line().Add(theme.Key, "s").Plain("  save to ").Plain(th.CutMiddle(untrusted.Text(r.env.PlanPath).String(), bw-26)).Plain(" and leave").String(),
+			"  "+th.Line().Add(theme.Key, "s").Plain("  save to ").Plain(th.CutMiddle(r.env.short(r.env.PlanPath), bw-28)).Plain(" and leave").String(),
 		)
 	} else {
 		lines = append(lines, "")

@@ -25,7 +25,7 @@ type modesScreen struct {
 
 var (
 	keyMove   = key.NewBinding(key.WithKeys("up", "down", "k", "j", "home", "end", "pgup", "pgdown"), key.WithHelp("↑/↓", "move"))
-	keyMode   = key.NewBinding(key.WithKeys("left", "right", "h", "l", "g", "c", "b"), key.WithHelp("←/→ or g c b", "set mode"))
+	keyMode   = key.NewBinding(key.WithKeys("left", "right", "h", "l", "g", "c", "b"), key.WithHelp("←/→ g c b", "mode"))
 	keyAll    = key.NewBinding(key.WithKeys("*"), key.WithHelp("*", "set all"))
 	keyMiddle = key.NewBinding(key.WithKeys("i"), key.WithHelp("i", "intermediate"))
 	keyUndo   = key.NewBinding(key.WithKeys("u"), key.WithHelp("u", "undo"))

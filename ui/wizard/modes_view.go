@@ -25,7 +25,7 @@ func (s *modesScreen) View(w, h int) string {
 	if !roomy(w) {
 		details = s.details(w-3, false)
 	}
-	rows := min(len(s.components())+1, max(4, h-len(details)-4))
+	rows := min(len(s.components())+1, max(6, h-len(details)-4))
 	spare := h - len(details) - 5 - (len(s.components()) + 1)
 	if spare >= s.slotRows() {
 		rows = len(s.components()) + 1 + s.slotRows()
@@ -181,7 +181,7 @@ func (s *modesScreen) legend(w int) []string {
 	}
 	return append(lines,
 		th.Line().Sign(theme.InheritSign).Plain("  ").Add(theme.Faint, "follows its component").String(),
-		th.Line().Sign(theme.AbsentSign).Plain("  ").Add(theme.Faint, "cannot be had; press to see why").String())
+		th.Line().Sign(theme.AbsentSign).Plain("  ").Add(theme.Faint, "cannot be had now").String())
 }
 
 func modeInShort(m topology.Mode) string {
@@ -263,9 +263,13 @@ func (s *modesScreen) meaning(c topology.Component, m topology.Mode) string {
 	case m == topology.BringCA:
 		return "You give a CA certificate and its key; certwright signs " + names + " with it. The key is read, used and forgotten."
 	}
-	text := "You give " + names + " with their keys, and they are used as they are."
+	keys := " with its key"
+	if len(leaves) > 1 {
+		keys = ", each with its key"
+	}
+	text := "You give " + names + keys + ". They are used as they are."
 	if c.OwnsCA {
-		text = "You give the CA certificate, and " + names + " with their keys; they are used as they are."
+		text = "You give the CA's certificate, and " + names + keys + ". They are used as they are."
 	}
 	if optional > 0 {
 		text += " " + upper(count(optional, "more")) + " is made here when you have none."

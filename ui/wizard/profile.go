@@ -118,7 +118,7 @@ func (s *profileScreen) Status() Status {
 	e := s.entries[s.cursor]
 	switch f := s.Flow; {
 	case e.resume != nil:
-		return Status{Text: "Goes on with the answers in " + untrusted.Text(e.resume.Path).String() + ". Pasted material is asked for again."}
+		return Status{Text: "Goes on with the answers in " + s.short(e.resume.Path) + ". Pasted material is asked for again."}
 	case f.Reached(flow.StepFacts) && e.name != f.Plan().Profile:
 		return Status{theme.WarnSign, "another profile starts its components afresh; facts that both ask for are kept"}
 	}
@@ -234,7 +234,7 @@ func (s *profileScreen) tall(w, h int) []string {
 }
 
 func (s *profileScreen) resumeWords(r *Resumable) string {
-	out := untrusted.Text(r.Path).Max(60)
+	out := s.short(r.Path)
 	if !r.Saved.IsZero() {
 		out += ", saved " + ago(s.Now().Sub(r.Saved))
 	}

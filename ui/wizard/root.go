@@ -32,6 +32,7 @@ type root struct {
 	typed   burst
 
 	ticking, looking bool
+	saveAsked        bool
 	end              ending
 	planPath         string // where answers are saved, as a person typed it; "" nowhere
 	crash            any
@@ -63,7 +64,7 @@ func newRoot(env *Env, k *work, effects []flow.Effect) (*root, tea.Cmd) {
 			return tea.Tick(d, func(time.Time) tea.Msg { return msg })
 		}
 	}
-	env.Quit = r.quit
+	env.Quit, env.Save, env.Pace = r.quit, r.save, &pace{}
 	env.Resume = r.resume
 	if env.Copy == nil {
 		env.Copy = func(string) tea.Cmd { return nil }
@@ -127,6 +128,7 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 	case tickMsg:
 		r.ticking = false
 		if p := r.work.progress.Load(); p != nil {
+			r.env.Pace.note(r.env.Now(), p.Progress)
 			return r.do(*p)
 		}
 		return nil

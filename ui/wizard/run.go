@@ -217,7 +217,7 @@ func (r *root) farewell(out Result) string {
 		}
 	case out.SavedTo != "":
 		fmt.Fprintf(&b, "Your answers are saved in %s. Nothing else was written.\n", untrusted.Text(out.SavedTo))
-		fmt.Fprintf(&b, "Go on with: certwright --resume --config %s\n", untrusted.Text(out.SavedTo).ShellArg())
+		b.WriteString("Go on with: certwright --resume\n")
 		fmt.Fprintf(&b, "or without a screen: certwright apply -f %s\n", untrusted.Text(out.SavedTo).ShellArg())
 	}
 	return b.String()

@@ -91,6 +91,10 @@ type Env struct {
 	Resumable *Resumable
 	// PlanPath is where answers are saved, as a person would type it; "" when they are not.
 	PlanPath string
+	// Save saves the answers now, and says so.
+	Save func() tea.Cmd
+	// Pace is how fast the long effect that runs now goes.
+	Pace *pace
 	// Tick is tea.Tick, or a test's.
 	Tick func(d time.Duration, msg tea.Msg) tea.Cmd
 }

@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/ui/theme"
 )
@@ -82,4 +83,12 @@ func stepHelp(step flow.Step) string {
 		return "The set is written. The list of what to do next is printed below your shell's prompt when you leave."
 	}
 	return ""
+}
+
+// short is a path as it may be shown: the person's own directory is ~.
+func (e *Env) short(path string) string {
+	if rest, found := strings.CutPrefix(path, e.Home); found && e.Home != "" && strings.HasPrefix(rest, "/") {
+		path = "~" + rest
+	}
+	return untrusted.Text(path).Max(200)
 }

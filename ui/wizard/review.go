@@ -1,0 +1,244 @@
+package wizard
+
+import (
+	"slices"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/check"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+var _ = register(flow.StepReview, newReview)
+
+// reviewScreen shows every file that will be written and what happens to those
+// that are there. Nothing is written before enter here.
+type reviewScreen struct {
+	*Env
+	of       *flow.Prepared // what rows were made from
+	rows     []fileRow
+	folded   map[string]bool
+	unfolded map[string]bool
+	cursor   int
+	from     int
+	typing   reviewField
+	dir      *input
+	confirm  *input
+	problem  int // the finding that n went to last
+}
+
+// reviewField is the text field that has the keys.
+type reviewField int
+
+const (
+	noField reviewField = iota
+	dirField
+	confirmField
+)
+
+var (
+	keyWrite    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "write"))
+	keyDir      = key.NewBinding(key.WithKeys("o"), key.WithHelp("o", "directory"))
+	keyPlan     = key.NewBinding(key.WithKeys("s"), key.WithHelp("s", "save answers"))
+	keyFold     = key.NewBinding(key.WithKeys("left", "right", "h", "l", " "), key.WithHelp("←/→", "fold"))
+	keyProblem  = key.NewBinding(key.WithKeys("n"), key.WithHelp("n", "next warning"))
+	keyAgree    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "use it"))
+	keyCancel   = key.NewBinding(key.WithKeys("esc"), key.WithHelp("esc", "leave it"))
+	keyConfirm  = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "replace and write"))
+	keyMoveFile = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown"), key.WithHelp("↑/↓", "move"))
+)
+
+func newReview(e *Env) Screen {
+	return &reviewScreen{Env: e, folded: map[string]bool{}, unfolded: map[string]bool{}, dir: newInput(""), confirm: newInput(""), problem: -1}
+}
+
+func (s *reviewScreen) Open() tea.Cmd {
+	s.typing, s.problem = noField, -1
+	s.confirm.Clear()
+	s.sync()
+	return s.Do(flow.Confirm{})
+}
+
+func (s *reviewScreen) Typing() bool { return s.typing != noField }
+
+// Back leaves a text field; what was typed into the directory is dropped.
+func (s *reviewScreen) Back() bool {
+	was := s.typing
+	s.typing = noField
+	return was != noField
+}
+
+func (s *reviewScreen) Keys() []key.Binding {
+	switch s.typing {
+	case dirField:
+		return []key.Binding{keyAgree}
+	case confirmField:
+		return []key.Binding{keyConfirm, keyMoveFile}
+	}
+	keys := []key.Binding{keyWrite, keyDir}
+	if len(s.rows) > 0 {
+		keys = append([]key.Binding{keyMove}, keys...)
+	}
+	if s.dirUnderCursor() != "" {
+		keys = append(keys, keyFold)
+	}
+	if len(s.warnings()) > 0 {
+		keys = append(keys, keyProblem)
+	}
+	if s.PlanPath != "" {
+		keys = append(keys, keyPlan)
+	}
+	return keys
+}
+
+func (s *reviewScreen) Update(msg tea.Msg) tea.Cmd {
+	defer s.sync()
+	k, ok := msg.(tea.KeyMsg)
+	if !ok {
+		return nil
+	}
+	s.sync()
+	switch s.typing {
+	case dirField:
+		return s.typeDir(k)
+	case confirmField:
+		return s.typeConfirm(k)
+	}
+	switch {
+	case k.Paste:
+	case key.Matches(k, keyWrite):
+		return s.write()
+	case key.Matches(k, keyMove):
+		s.cursor = moved(k, s.cursor, len(s.rows), 10)
+	case key.Matches(k, keyDir):
+		s.typing = dirField
+		s.dir.Set(s.Flow.Plan().Output.Dir)
+	case key.Matches(k, keyPlan) && s.PlanPath != "":
+		return s.Save()
+	case key.Matches(k, keyFold):
+		s.fold(k.String())
+	case key.Matches(k, keyProblem):
+		s.nextWarning()
+	}
+	return nil
+}
+
+// write goes on, or to the field that has to be filled first.
+func (s *reviewScreen) write() tea.Cmd {
+	if want, typed, asked := s.Flow.Confirmation(); asked && typed != want {
+		s.typing = confirmField
+		return nil
+	}
+	return s.Do(flow.Next{})
+}
+
+func (s *reviewScreen) typeDir(k tea.KeyMsg) tea.Cmd {
+	if !k.Paste && key.Matches(k, keyAgree) {
+		s.typing = noField
+		if dir := s.dir.Value(); dir != "" && dir != s.Flow.Plan().Output.Dir {
+			s.confirm.Clear()
+			return s.Do(flow.SetOutput{Dir: dir})
+		}
+		return nil
+	}
+	s.dir.Update(k)
+	return nil
+}
+
+func (s *reviewScreen) typeConfirm(k tea.KeyMsg) tea.Cmd {
+	switch {
+	case !k.Paste && key.Matches(k, keyConfirm):
+		return s.Do(flow.Next{})
+	case !k.Paste && key.Matches(k, keyMoveFile):
+		s.cursor = moved(k, s.cursor, len(s.rows), 10)
+		return nil
+	case s.confirm.Update(k):
+		return s.Do(flow.Confirm{Typed: s.confirm.Value()})
+	}
+	return nil
+}
+
+// warnings are the findings that do not stop the write.
+func (s *reviewScreen) warnings() []check.Finding {
+	p, _ := s.Flow.Prepared()
+	if p == nil {
+		return nil
+	}
+	var out []check.Finding
+	for _, f := range p.Findings {
+		if f.Severity == check.Warning {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// nextWarning moves to a file of the slot that the next warning is about.
+func (s *reviewScreen) nextWarning() {
+	ws := s.warnings()
+	if len(ws) == 0 {
+		return
+	}
+	s.problem = (s.problem + 1) % len(ws)
+	f := ws[s.problem]
+	for _, c := range s.of.Survey.Changes {
+		if c.Slot == f.Slot && f.Slot != "" {
+			s.show(c.Path)
+			break
+		}
+	}
+	s.Say(Status{theme.WarnSign, itoa(s.problem+1) + " of " + itoa(len(ws)) + ": " + sentence(f.Message, f.Fix)})
+}
+
+func (s *reviewScreen) Status() Status {
+	if s.typing == dirField {
+		return Status{Text: "Type the directory that the set is written to."}
+	}
+	p, _ := s.Flow.Prepared()
+	if p == nil {
+		return Status{theme.BusySign, "The set is being made in memory. enter writes it as soon as it is ready."}
+	}
+	if ws := s.warnings(); len(ws) > 0 {
+		return Status{theme.WarnSign, count(len(ws), "warning") + ": " + sentence(ws[0].Message, ws[0].Fix)}
+	}
+	return Status{theme.GoodSign, "Checked, and every connection proved. enter writes " + count(len(p.Files), "file") + "."}
+}
+
+// Urgent is what the field under the cursor asks, ahead of the blocker that
+// brought the person to it.
+func (s *reviewScreen) Urgent() (Status, bool) {
+	want, typed, asked := s.Flow.Confirmation()
+	switch {
+	case s.typing == dirField:
+		return s.Status(), true
+	case s.typing == confirmField && asked && typed == want:
+		return Status{theme.GoodSign, "enter replaces them; the old files are kept beside the new ones."}, true
+	}
+	return Status{}, false
+}
+
+// sync makes the rows of a set that is new.
+func (s *reviewScreen) sync() {
+	p, _ := s.Flow.Prepared()
+	if p == s.of {
+		return
+	}
+	s.of = p
+	s.build()
+	if _, _, asked := s.Flow.Confirmation(); !asked && s.typing == confirmField {
+		s.typing = noField
+	}
+}
+
+// JumpTo shows where the answer is that is missing.
+func (s *reviewScreen) JumpTo(b flow.Blocker) tea.Cmd {
+	if b.Slot != "" && s.of != nil {
+		i := slices.IndexFunc(s.of.Survey.Changes, func(c flow.Change) bool { return c.Slot == b.Slot })
+		if i >= 0 {
+			s.show(s.of.Survey.Changes[i].Path)
+		}
+	}
+	return nil
+}

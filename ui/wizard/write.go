@@ -1,0 +1,80 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+var _ = register(flow.StepWrite, func(e *Env) Screen { return &writeScreen{Env: e} })
+
+// writeScreen shows the write. It takes no key: ctrl+c stops safely, and that is
+// the frame's.
+type writeScreen struct{ *Env }
+
+func (s *writeScreen) Open() tea.Cmd          { return nil }
+func (s *writeScreen) Update(tea.Msg) tea.Cmd { return nil }
+func (s *writeScreen) Keys() []key.Binding    { return nil }
+func (s *writeScreen) Typing() bool           { return false }
+func (s *writeScreen) Back() bool             { return false }
+
+// failed is the error that the write ended with, nil while it runs.
+func (s *writeScreen) failed() error {
+	if w := s.Flow.Written(); w != nil {
+		return w.Err
+	}
+	return nil
+}
+
+func (s *writeScreen) Status() Status {
+	switch err := s.failed(); {
+	case errors.Is(err, context.Canceled):
+		return Status{theme.WarnSign, "Stopped. esc goes back to Review, where enter writes again."}
+	case err != nil:
+		return Status{theme.BadSign, "Not written. esc goes back to Review, where enter tries again."}
+	}
+	if s.Flow.Writing() {
+		return Status{Text: "ctrl+c stops and leaves the old files as they were. No key is ever logged."}
+	}
+	return Status{Text: "The keys are still being made; the files are written as soon as they are."}
+}
+
+func (s *writeScreen) View(w, h int) string {
+	th := s.Theme
+	dir := untrusted.Text(s.Flow.Plan().Output.Dir).Max(200)
+	lines := []string{""}
+	if err := s.failed(); err != nil {
+		title := "Nothing was written to " + dir
+		if !errors.Is(err, context.Canceled) {
+			title = "The write to " + dir + " ended with an error"
+		}
+		lines = append(lines, th.Line().Plain(" ").Sign(theme.BadSign).Add(theme.Bold, " "+title).Fit(w), "")
+		text := untrusted.Text(err.Error()).Max(2000)
+		if errors.Is(err, context.Canceled) {
+			text = "You stopped it before any file was put in place. What is in " + dir + " is what was there before."
+		}
+		for _, l := range wrap(text, w-6) {
+			lines = append(lines, "   "+l)
+		}
+		return block(lines, w, h)
+	}
+	what := "the set"
+	if p, _ := s.Flow.Prepared(); p != nil {
+		what = count(len(p.Files), "file")
+	}
+	lines = append(lines, th.Line().Plain(" ").Add(theme.Bold, "Writing "+what+" to "+dir).Fit(w), "")
+	lines = append(lines, indent(s.progressLines(w-2, true))...)
+	if h >= len(lines)+4 {
+		lines = append(lines, "")
+		for _, l := range wrap("Nothing in "+dir+" changes until every file is staged and compared; then all of them change at once.", w-4) {
+			lines = append(lines, th.Line().Plain(" ").Add(theme.Faint, l).String())
+		}
+	}
+	return block(lines, w, h)
+}
