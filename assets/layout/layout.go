@@ -25,6 +25,7 @@ const (
 	KindCAKey       Kind = "ca-key"
 	KindPublicKey   Kind = "public-key"
 	KindKubeconfig  Kind = "kubeconfig"
+	KindSecret      Kind = "secret"   // manifests of Secrets, which hold keys
 	KindConfig      Kind = "config"   // flags, manifests, modules
 	KindDocument    Kind = "document" // for people
 )
@@ -42,7 +43,7 @@ type File struct {
 
 // Private says whether the file holds a private key.
 func (f File) Private() bool {
-	return f.Kind == KindKey || f.Kind == KindCAKey || f.Kind == KindKubeconfig
+	return f.Kind == KindKey || f.Kind == KindCAKey || f.Kind == KindKubeconfig || f.Kind == KindSecret
 }
 
 // Request is a set to be rendered.

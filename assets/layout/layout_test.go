@@ -376,6 +376,49 @@ func TestTerraformTakesTheModules(t *testing.T) {
 	}
 }
 
+func TestSecretsHoldTheBytesOfTheTree(t *testing.T) {
+	for name, set := range sets(t) {
+		files := render(t, set)
+		f := files["manifests/tectonic-system.yaml"]
+		dec := yaml.NewDecoder(bytes.NewReader(f.Data))
+		for _, s := range []string{"tectonic-ca-cert-secret", "tectonic-identity-grpc-client-secret", "tectonic-identity-grpc-server-secret", "tectonic-ingress-tls-secret"} {
+			var got struct {
+				Metadata struct{ Name, Namespace string }
+				Type     string
+				Data     map[string]string
+			}
+			if err := dec.Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if got.Metadata.Name != s || got.Metadata.Namespace != "tectonic-system" {
+				t.Errorf("%s: got %s, want %s", name, got.Metadata.Name, s)
+			}
+			for _, d := range set.Topology.Secrets[slices.IndexFunc(set.Topology.Secrets, func(o topology.Secret) bool { return o.Name == s })].Data {
+				data, err := base64.StdEncoding.DecodeString(got.Data[d.Key])
+				if want := files["tls/"+set.Topology.Slot(d.Slot).Files.Name(d.Field)].Data; err != nil || len(want) == 0 || !bytes.Equal(data, want) {
+					t.Errorf("%s: %s of %s is not %s of %s: %v", name, d.Key, s, d.Field, d.Slot, err)
+				}
+			}
+		}
+		if leaf := set.Pairs["ingress/server"].Leaf(); !f.NotAfter.Equal(leaf.NotAfter) {
+			t.Errorf("%s: until %v", name, f.NotAfter)
+		}
+	}
+}
+
+func TestKustomizationIsReadByKubectl(t *testing.T) {
+	kubectl, err := exec.LookPath("kubectl")
+	if err != nil {
+		t.Skip("kubectl is not here")
+	}
+	dir := t.TempDir()
+	write(t, dir, render(t, sets(t)["generate"], "secrets"))
+	out, err := exec.Command(kubectl, "kustomize", filepath.Join(dir, "manifests")).CombinedOutput()
+	if err != nil || strings.Count(string(out), "kind: Secret") != 4 {
+		t.Errorf("%v\n%.500s", err, out)
+	}
+}
+
 func TestAddressesOfBothFamilies(t *testing.T) {
 	top := tectonic(t, map[string]string{"etcd.hosts": "fd00::10,10.0.0.11", "api.host": "fd00::1", "service.cidr": "fd01::/108,10.3.0.0/16"})
 	files := render(t, made(t, issue.Request{Topology: top}))
@@ -429,7 +472,7 @@ func TestRenderRefusesWhatIsIncomplete(t *testing.T) {
 		{"an empty CA", request(without("kube/ca", &certs.Pair{})), "render kube/ca: the set has no certificate for it"},
 		{"a leaf without a key", request(without("etcd/client", &certs.Pair{Certificates: set.Pairs["etcd/client"].Certificates})), "render etcd/client: the set has no key for it"},
 		{"a key pair without a key", request(without("kube/service-account", &certs.Pair{})), "render kube/service-account: the set has no key for it"},
-		{"an unknown layout", request(set, "tre"), `render: unknown layout "tre"; there are tree, flags, terraform`},
+		{"an unknown layout", request(set, "tre"), `render: unknown layout "tre"; there are tree, secrets, terraform, flags`},
 	} {
 		if _, err := layout.Render(c.r); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v, want %s", c.why, err, c.want)
@@ -448,7 +491,8 @@ func TestLayoutsThatAreChosen(t *testing.T) {
 		return strings.Join(slices.Sorted(maps.Keys(seen)), " ")
 	}
 	for layouts, want := range map[string]string{
-		"":          "NEXT-STEPS.md ca certwright.yaml flags terraform tls",
+		"":          "NEXT-STEPS.md ca certwright.yaml flags manifests terraform tls",
+		"secrets":   "NEXT-STEPS.md ca certwright.yaml manifests",
 		"tree":      "NEXT-STEPS.md ca certwright.yaml tls",
 		"terraform": "NEXT-STEPS.md ca certwright.yaml terraform",
 		"flags":     "NEXT-STEPS.md ca certwright.yaml flags tls", // flags name the files of the tree

@@ -21,8 +21,9 @@ var layouts = []struct {
 	files maker
 }{
 	{"tree", tree},
-	{"flags", flags},
+	{"secrets", secrets},
 	{"terraform", terraform},
+	{"flags", flags},
 }
 
 // Names lists the layouts that there are.

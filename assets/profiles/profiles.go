@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"certwright/assets/layout"
 	"certwright/assets/yamlfile"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
@@ -112,6 +113,21 @@ func Parse(file string, data []byte) (*topology.Profile, error) {
 			fe = &topology.FieldError{Message: err.Error()}
 		}
 		report.Bad(fe.Path, untrusted.Text(fe.Message).Max(maxMessage))
+	}
+	for i, l := range p.Layouts {
+		if !slices.Contains(layout.Names(), l) {
+			report.Bad(fmt.Sprintf("layouts[%d]", i), fmt.Sprintf("unknown layout %s: use %s", yamlfile.Quote(l), strings.Join(layout.Names(), ", ")))
+		}
+	}
+	if len(report.Errors) == 0 {
+		// The defaults must hang together too: a plan may be empty but for the profile's name.
+		_, problems := topology.Resolve(p, nil)
+		for _, fp := range problems {
+			i := slices.Index(p.FactNames(), fp.Fact)
+			if p.Facts[i].Default != "" { // one without a default is asked for
+				report.Bad(fmt.Sprintf("facts[%d].default", i), untrusted.Text(fp.Text()).Max(maxMessage))
+			}
+		}
 	}
 	if err := yamlfile.Join(report.Errors...); err != nil {
 		return nil, err

@@ -58,6 +58,10 @@ func small() *Profile {
 			Dials: []NameSpec{{Host: "{{hosts}}"}}, ServerCA: "main", ClientCA: "main", Identity: IdentityKubernetes,
 		}},
 		Kubeconfigs: []Kubeconfig{{File: "kubeconfig", Cluster: "{{name}}", Server: "https://{{first hosts}}", Slot: "main/server", CA: "main"}},
+		Secrets: []Secret{{
+			Name: "name", Namespace: "ns", Type: "kubernetes.io/tls",
+			Data: []SecretItem{{Key: "tls.crt", Slot: "main/server"}, {Key: "tls.key", Slot: "main/server", Field: FieldKey}},
+		}},
 		NextSteps: []Step{
 			{Title: "each", Program: "daemon", Each: "hosts", Run: []string{"daemon {{each}} --peers {{hosts}}=https://{{hostport hosts 1}} $FLAGS"}},
 			{Title: "once", Text: "All of {{hosts}}.", Run: []string{"echo {{name}}"}},

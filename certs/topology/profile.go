@@ -131,6 +131,7 @@ type Profile struct {
 	Slots       []SlotSpec      `yaml:"slots"`
 	Edges       []EdgeSpec      `yaml:"edges"`
 	Kubeconfigs []Kubeconfig    `yaml:"kubeconfigs"`
+	Secrets     []Secret        `yaml:"secrets"`
 	Layouts     []string        `yaml:"layouts"`
 	NextSteps   []Step          `yaml:"nextSteps"`
 }
@@ -352,6 +353,22 @@ type Kubeconfig struct {
 	Slot    SlotID      `yaml:"slot"`
 	CA      AuthorityID `yaml:"ca"`
 	Purpose string      `yaml:"purpose"`
+}
+
+// Secret is a Kubernetes Secret made of files of slots.
+type Secret struct {
+	Name      string       `yaml:"name"`
+	Namespace string       `yaml:"namespace"`
+	Type      string       `yaml:"type"` // default Opaque
+	Purpose   string       `yaml:"purpose"`
+	Data      []SecretItem `yaml:"data"`
+}
+
+// SecretItem is one key of a Secret.
+type SecretItem struct {
+	Key   string `yaml:"key"`
+	Slot  SlotID `yaml:"slot"`
+	Field Field  `yaml:"field"` // default cert
 }
 
 // Step is one part of NEXT-STEPS.md; its text and commands may use facts. In

@@ -18,6 +18,7 @@ type Topology struct {
 	Slots       []Slot // in the profile's order: CA slots among them
 	Edges       []Edge
 	Kubeconfigs []Kubeconfig // their values filled in
+	Secrets     []Secret     // their fields filled in
 	NextSteps   []Step
 
 	index map[SlotID]int
@@ -139,6 +140,18 @@ func Resolve(p *Profile, given map[string]string) (*Topology, []*FactProblem) {
 	for _, k := range p.Kubeconfigs {
 		k.Server, k.Cluster = r.one(k.Server), r.one(k.Cluster)
 		r.t.Kubeconfigs = append(r.t.Kubeconfigs, k)
+	}
+	for _, s := range p.Secrets {
+		s.Data = slices.Clone(s.Data)
+		for i := range s.Data {
+			if s.Data[i].Field == "" {
+				s.Data[i].Field = FieldCert
+			}
+		}
+		if s.Type == "" {
+			s.Type = "Opaque"
+		}
+		r.t.Secrets = append(r.t.Secrets, s)
 	}
 	for _, s := range p.NextSteps {
 		r.t.NextSteps = append(r.t.NextSteps, r.step(s))

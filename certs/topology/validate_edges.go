@@ -58,6 +58,7 @@ func (v *validator) rest() {
 		v.expr(path+".server", k.Server)
 		v.expr(path+".cluster", k.Cluster)
 	}
+	v.secrets()
 	for i, s := range v.p.NextSteps {
 		v.step(fmt.Sprintf("nextSteps[%d]", i), s)
 	}

@@ -42,7 +42,7 @@ components:
   kube:     {mode: bring-ca, ca: {cert: corp/kube-ca.crt, key: corp/kube-ca.key}}
   identity: {mode: generate}
   ingress:  {mode: bring-certs, certs: {ca: {cert: corp/ca.crt}, server: {cert: www.crt, key: www.key}}}
-output: {dir: generated, layouts: [tree, terraform, flags]}
+output: {dir: generated, layouts: [tree, secrets, terraform, flags]}
 `
 
 func TestParseReadsEveryField(t *testing.T) {
@@ -61,7 +61,7 @@ func TestParseReadsEveryField(t *testing.T) {
 			"identity": {Mode: topology.Generate},
 			"ingress":  {Mode: topology.BringCerts, Certs: map[string]Files{"ca": {Cert: "corp/ca.crt"}, "server": {"www.crt", "www.key"}}},
 		},
-		Output: Output{"generated", []string{"tree", "terraform", "flags"}},
+		Output: Output{"generated", []string{"tree", "secrets", "terraform", "flags"}},
 	}
 	if !p.Equal(want) {
 		t.Errorf("got  %+v\nwant %+v", p, want)
@@ -289,7 +289,7 @@ components:
       ca: {cert: corp/ca.crt}
       server: {cert: www.crt, key: www.key}
   kube: {mode: bring-ca, ca: {cert: corp/kube-ca.crt, key: corp/kube-ca.key}}
-output: {dir: generated, layouts: [tree, terraform, flags]}
+output: {dir: generated, layouts: [tree, secrets, terraform, flags]}
 `
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
