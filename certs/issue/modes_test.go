@@ -196,12 +196,23 @@ func TestLeafIsClampedToABroughtCA(t *testing.T) {
 	if !c.NotAfter.Equal(end) || !c.NotBefore.Equal(begin) {
 		t.Errorf("valid from %v to %v, want %v to %v", c.NotBefore, c.NotAfter, begin, end)
 	}
-	if len(notes) != 1 || notes[0].Slot != "ingress/server" || notes[0].Note != "ingress/server ends on 2026-12-21 with the CA above it, and not on 2027-11-21 as asked for" {
+	if len(notes) != 1 || notes[0].Slot != "ingress/server" || notes[0].Note != "ingress/server ends on 2026-12-21 with its CA, and not on 2027-11-21 as asked for" {
 		t.Errorf("notes %+v", notes)
 	}
 	// Inclusive ends: a year from now less a second.
 	if c := set.Pairs["etcd/server"].Leaf(); !c.NotAfter.Equal(now.AddDate(1, 0, 0).Add(-time.Second)) || !c.NotBefore.Equal(now.Add(-5*time.Minute)) {
 		t.Errorf("etcd/server valid from %v to %v", c.NotBefore, c.NotAfter)
+	}
+}
+
+func TestAnExpiredRootAboveABroughtCADoesNotCount(t *testing.T) {
+	root := ca(t, "Old Root", nil, nil, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.AddDate(-9, 0, 0), now.AddDate(0, 0, -1) })
+	r := request(tectonic(t, nil))
+	r.Modes, r.Brought = modes{"ingress": topology.BringCA}, brought{"ingress/ca": ca(t, "Corp CA", nil, root, nil)}
+	set := all(t, r)
+	judge(t, set)
+	if c := set.Pairs["ingress/server"].Leaf(); !c.NotAfter.Equal(now.AddDate(1, 0, 0).Add(-time.Second)) {
+		t.Errorf("ends on %v", c.NotAfter)
 	}
 }
 

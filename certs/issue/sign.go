@@ -204,7 +204,7 @@ func sign(ctx context.Context, slot topology.SlotID, t *x509.Certificate, pub cr
 	if t.SubjectKeyId, err = KeyID(pub); err != nil {
 		return nil, fmt.Errorf("%s: %w", slot, err)
 	}
-	if out.Notes, err = validity(t, by.Chain(), terms); err != nil {
+	if out.Notes, err = validity(t, by.Chain()[0], terms); err != nil {
 		return nil, fmt.Errorf("%s: %w", slot, err)
 	}
 	if note := distinguish(t, by.Chain()[0]); note != "" {
@@ -219,7 +219,7 @@ func sign(ctx context.Context, slot topology.SlotID, t *x509.Certificate, pub cr
 }
 
 // validity sets when the certificate begins and ends. Both are inclusive.
-func validity(t *x509.Certificate, above []*x509.Certificate, terms Terms) ([]string, error) {
+func validity(t, issuer *x509.Certificate, terms Terms) ([]string, error) {
 	if terms.Life <= 0 {
 		return nil, fmt.Errorf("a certificate cannot be valid for %v: give a lifetime above zero", terms.Life)
 	}
@@ -229,19 +229,18 @@ func validity(t *x509.Certificate, above []*x509.Certificate, terms Terms) ([]st
 		return nil, fmt.Errorf("a lifetime of %v ends after the year 9999, and a certificate cannot say so: give a shorter one", terms.Life)
 	}
 	asked := t.NotAfter
-	for _, ca := range above {
-		if ca == t || ca.NotAfter.IsZero() {
-			continue // a root being made
+	if issuer != t { // a root has no other
+		if t.NotBefore.Before(issuer.NotBefore) {
+			t.NotBefore = issuer.NotBefore
 		}
-		if t.NotBefore.Before(ca.NotBefore) {
-			t.NotBefore = ca.NotBefore
-		}
-		if t.NotAfter.After(ca.NotAfter) {
-			t.NotAfter = ca.NotAfter
+		// What stands above the issuer does not count: verifiers trust the
+		// issuer itself, and go on when the root above it has expired.
+		if t.NotAfter.After(issuer.NotAfter) {
+			t.NotAfter = issuer.NotAfter
 		}
 	}
 	if t.NotAfter.Before(asked) {
-		return []string{fmt.Sprintf("ends on %s with the CA above it, and not on %s as asked for", t.NotAfter.Format(time.DateOnly), asked.Format(time.DateOnly))}, nil
+		return []string{fmt.Sprintf("ends on %s with its CA, and not on %s as asked for", t.NotAfter.Format(time.DateOnly), asked.Format(time.DateOnly))}, nil
 	}
 	return nil, nil
 }
