@@ -53,7 +53,10 @@ func (tx *Tx) Commit(ctx context.Context) (*Result, error) {
 			tx.close() // the staging directory is needed to finish
 			return nil, err
 		}
-		return nil, errors.Join(err, tx.Abort())
+		if aerr := tx.Abort(); aerr != nil && e != nil {
+			e.Next = cmp.Or(e.Next, "run again") + "; the next run removes what this one left"
+		}
+		return nil, err
 	}
 	tx.close()
 	result.Warnings, result.Durable = tx.warnings, tx.durable
@@ -339,9 +342,6 @@ func (tx *Tx) plan(manifestSum string) (*journal, error) {
 		j.Steps = append(j.Steps, step{Do: doDir, Path: dir})
 	}
 	for _, f := range tx.removals() {
-		if !f.Mode.IsRegular() {
-			return nil, refused(shownIn(tx.place.dir, f.Path), "move it away", "is no longer a regular file")
-		}
 		if !tx.o.Force && precious(f.Entry) {
 			return nil, refused(shownIn(tx.place.dir, f.Path), "add --force to remove it (it is kept in a backup)", "holds a key or a certificate, and the new set has no such file")
 		}
@@ -379,12 +379,14 @@ func (tx *Tx) undoCopies(j *journal) error {
 			continue
 		}
 		shown := shownIn(tx.place.dir, s.Path)
-		there, err := exists(tx.root, s.Path)
-		if err != nil {
-			return failed("examine", shown, err)
-		}
-		if !there {
+		info, err := tx.root.Lstat(s.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
+		case err != nil:
+			return failed("examine", shown, err)
+		case !info.Mode().IsRegular():
+			return refused(shown, "move it away", "%s is in the way", typeName(info.Mode()))
 		}
 		for _, dir := range parentsOf(path.Join(undo, s.Path), tx.top) {
 			if made[dir] {

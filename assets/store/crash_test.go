@@ -41,7 +41,7 @@ func file(path, data string, mode fs.FileMode, kind string) store.File {
 // scenario is a set to be written over a world.
 type scenario struct {
 	name  string
-	world func(f *crashfs.FS) // what is there before
+	world func(f store.FS, root string) // what is there before
 	files []store.File
 	force bool
 	whole bool // the file system has SyncAll
@@ -54,15 +54,15 @@ func must(err error) {
 	}
 }
 
-func put(f *crashfs.FS, name, data string, mode fs.FileMode) {
+func put(f store.FS, name, data string, mode fs.FileMode) {
 	must(f.MkdirAll(path.Dir(name), 0o755))
 	must(afero.WriteFile(f, name, []byte(data), mode))
 	must(f.Chmod(name, mode))
 }
 
-func oldSet(f *crashfs.FS) {
-	must(f.MkdirAll("/etc", 0o755))
-	_, err := commit(context.Background(), f, false, []store.File{
+func oldSet(f store.FS, root string) {
+	must(f.MkdirAll(root+"/etc", 0o755))
+	_, err := commit(context.Background(), f, root+dest, false, []store.File{
 		file("tls/ca.crt", "old ca", 0o644, "ca"),
 		file("tls/server.crt", "old crt", 0o644, "certificate"),
 		file("tls/server.key", "old key", 0o600, "key"),
@@ -70,8 +70,8 @@ func oldSet(f *crashfs.FS) {
 		file("gone/only.key", "to be removed", 0o600, "key"),
 	})
 	must(err)
-	put(f, dest+"/tls/foreign.pem", "not ours", 0o640)
-	put(f, dest+"/notes.txt", "not ours either", 0o644)
+	put(f, root+dest+"/tls/foreign.pem", "not ours", 0o640)
+	put(f, root+dest+"/notes.txt", "not ours either", 0o644)
 }
 
 func newSet() []store.File {
@@ -96,30 +96,30 @@ func fleet(n int) []store.File {
 func scenarios() []scenario {
 	return []scenario{
 		{"over a set of ours", oldSet, newSet(), true, false, false},
-		{"into an absent directory", func(f *crashfs.FS) { put(f, "/etc/hosts", "not ours", 0o644) }, newSet(), false, false, false},
-		{"into an absent directory of an absent directory", func(*crashfs.FS) {}, newSet(), false, false, false},
-		{"into an empty directory", func(f *crashfs.FS) { must(f.MkdirAll(dest, 0o755)) }, newSet(), false, false, false},
-		{"over foreign files", func(f *crashfs.FS) {
-			put(f, dest+"/tls/server.key", "somebody's key", 0o644)
-			put(f, dest+"/tls/ca.key", "somebody's ca", 0o600)
+		{"into an absent directory", func(f store.FS, root string) { put(f, root+"/etc/hosts", "not ours", 0o644) }, newSet(), false, false, false},
+		{"into an absent directory of an absent directory", func(store.FS, string) {}, newSet(), false, false, false},
+		{"into an empty directory", func(f store.FS, root string) { must(f.MkdirAll(root+dest, 0o755)) }, newSet(), false, false, false},
+		{"over foreign files", func(f store.FS, root string) {
+			put(f, root+dest+"/tls/server.key", "somebody's key", 0o644)
+			put(f, root+dest+"/tls/ca.key", "somebody's ca", 0o600)
 		}, newSet(), true, false, false},
 		{"over a set of ours, without hard links", oldSet, newSet(), true, false, true},
 		{"a fleet over a set, syncfs", oldSet, fleet(70), true, true, false},
 		{"a fleet over a set, batches", oldSet, fleet(70), true, false, false},
-		{"a fleet, first install, syncfs", func(*crashfs.FS) {}, fleet(70), false, true, false},
+		{"a fleet, first install, syncfs", func(store.FS, string) {}, fleet(70), false, true, false},
 	}
 }
 
 func (s scenario) start() *crashfs.FS {
 	f := crashfs.New()
 	f.Whole, f.NoLinks = s.whole, s.plain
-	s.world(f)
+	s.world(f, "")
 	f.Settle()
 	return f
 }
 
-func commit(ctx context.Context, f store.FS, force bool, files []store.File) (*store.Result, error) {
-	tx, err := store.Begin(ctx, f, dest, store.Options{Force: force, Version: "1.0", Profile: "tectonic", Now: now})
+func commit(ctx context.Context, f store.FS, dir string, force bool, files []store.File) (*store.Result, error) {
+	tx, err := store.Begin(ctx, f, dir, store.Options{Force: force, Version: "1.0", Profile: "tectonic", Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func commit(ctx context.Context, f store.FS, force bool, files []store.File) (*s
 }
 
 func (s scenario) run(f store.FS) (*store.Result, error) {
-	return commit(context.Background(), f, s.force, s.files)
+	return commit(context.Background(), f, dest, s.force, s.files)
 }
 
 // oracle knows what the disk may look like: all old or all new.
@@ -145,30 +145,41 @@ type oracle struct {
 func (s scenario) oracle(t testing.TB) *oracle {
 	t.Helper()
 	f := s.start()
-	o := &oracle{old: flat(f), foreign: map[string]uint64{}, backup: map[string]string{}}
 	before := f.Tree("/")
 	r, err := s.run(f)
 	if err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
-	o.new = flat(f)
-	for p, text := range o.old {
-		if o.new[p] != text && strings.HasPrefix("/"+p, dest+"/") && !before[p].Dir {
-			o.backup[strings.TrimPrefix("/"+p, dest+"/")] = before[p].Data
-		} else if !before[p].Dir {
-			o.foreign[p] = before[p].Ino
-		}
-	}
-	if why := o.leftovers(f, r.Backup != ""); why != "" {
+	o := learn(before, f.Tree("/"))
+	if why := o.leftovers(f.Tree("/"), r.Backup != ""); why != "" {
 		t.Fatalf("%s: after a plain run: %s", s.name, why)
 	}
 	return o
 }
 
+// tree is what is on a disk, by path.
+type tree = map[string]crashfs.Node
+
+// learn makes an oracle of a run that nothing disturbed.
+func learn(before, after tree) *oracle {
+	o := &oracle{old: flat(before), new: flat(after), foreign: map[string]uint64{}, backup: map[string]string{}}
+	for p, text := range o.old {
+		if before[p].Dir {
+			continue
+		}
+		if o.new[p] != text && strings.HasPrefix("/"+p, dest+"/") {
+			o.backup[strings.TrimPrefix("/"+p, dest+"/")] = before[p].Data
+		} else {
+			o.foreign[p] = before[p].Ino
+		}
+	}
+	return o
+}
+
 // flat is a tree as text, without what the store keeps for itself.
-func flat(f *crashfs.FS) map[string]string {
+func flat(disk tree) map[string]string {
 	out := map[string]string{}
-	for p, n := range f.Tree("/") {
+	for p, n := range disk {
 		if !strings.Contains(p, ".certwright") {
 			out[p] = fmt.Sprintf("%v %o %s", n.Dir, n.Mode, n.Data)
 		}
@@ -177,14 +188,13 @@ func flat(f *crashfs.FS) map[string]string {
 }
 
 // judge says "old", "new", or what is wrong.
-func (o *oracle) judge(f *crashfs.FS) string {
-	tree := f.Tree("/")
+func (o *oracle) judge(disk tree) string {
 	for p, ino := range o.foreign {
-		if tree[p].Ino != ino {
+		if disk[p].Ino != ino {
 			return fmt.Sprintf("%s was touched", p)
 		}
 	}
-	now := flat(f)
+	now := flat(disk)
 	switch {
 	case maps.Equal(now, o.new):
 		return "new"
@@ -211,9 +221,9 @@ func (o *oracle) judge(f *crashfs.FS) string {
 }
 
 // leftovers says what should not be there once all is settled.
-func (o *oracle) leftovers(f *crashfs.FS, replaced bool) string {
+func (o *oracle) leftovers(disk tree, replaced bool) string {
 	kept := map[string]string{}
-	for p, n := range f.Tree("/") {
+	for p, n := range disk {
 		_, rest, ours := strings.Cut(p, ".certwright-backup-")
 		switch {
 		case ours && replaced:
@@ -236,11 +246,11 @@ func (o *oracle) settled(f *crashfs.FS) (outcome, bad string) {
 	if err != nil {
 		return "", fmt.Sprintf("recover: %v", err)
 	}
-	outcome = o.judge(f)
+	outcome = o.judge(f.Tree("/"))
 	if outcome != "old" && outcome != "new" {
 		return outcome, outcome
 	}
-	if why := o.leftovers(f, outcome == "new" && len(o.backup) > 0); why != "" {
+	if why := o.leftovers(f.Tree("/"), outcome == "new" && len(o.backup) > 0); why != "" {
 		return outcome, outcome + ", " + why
 	}
 	if r.Outcome == store.KeptOld && outcome == "new" && len(o.backup) > 0 {
@@ -298,7 +308,7 @@ func crashes(s scenario, o *oracle, limit, innerLimit, perPoint int, wrap func(s
 		}
 		c.ops++
 		at := fmt.Sprintf("after %d %s %s %s", op.N, op.Name, op.Path, op.To)
-		if live := o.judge(f); live != "old" && live != "new" {
+		if live := o.judge(f.Tree("/")); live != "old" && live != "new" {
 			c.mixed++
 		}
 		n := 0

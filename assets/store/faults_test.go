@@ -20,7 +20,7 @@ var errnos = []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscal
 // afterFault judges a run that met an error: what it said must be true, and
 // what it left must be recoverable to the old set or the new one.
 func afterFault(o *oracle, f *crashfs.FS, err error) string {
-	live := o.judge(f)
+	live := o.judge(f.Tree("/"))
 	var e *store.Error
 	switch {
 	case err == nil:
@@ -41,7 +41,7 @@ func afterFault(o *oracle, f *crashfs.FS, err error) string {
 		}
 		return settledAs(o, f, "")
 	case store.Pending:
-		if strings.HasPrefix(e.State, "the new set is complete") && !maps.Equal(filesOf(flat(f)), filesOf(o.new)) {
+		if strings.HasPrefix(e.State, "the new set is complete") && !maps.Equal(filesOf(flat(f.Tree("/"))), filesOf(o.new)) {
 			return fmt.Sprintf("%v, but the set is %s", err, live)
 		}
 		return settledAs(o, f, "")
@@ -194,14 +194,14 @@ func TestCancelAnywhere(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := commit(ctx, f, true, s.files)
+		_, err := commit(ctx, f, dest, true, s.files)
 		cancel(nil)
-		live := o.judge(f)
+		live := o.judge(f.Tree("/"))
 		outcomes[fmt.Sprint("exit ", store.ExitStatus(err), " ", live)]++
 		if err == nil && live != "new" || err != nil && (live != "old" || store.ExitStatus(err) != 130) {
 			t.Fatalf("operation %d: %v, and the set is %s", n, err, live)
 		}
-		if why := o.leftovers(f, err == nil); why != "" {
+		if why := o.leftovers(f.Tree("/"), err == nil); why != "" {
 			t.Fatalf("operation %d: %v: %s", n, err, why)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -96,7 +97,7 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 	case Same:
 		return true, nil
 	case Blocked:
-		return false, refused(shown, "move it away", "a directory, a symbolic link or a special file is in the way")
+		return false, tx.inTheWay(p.Path)
 	case Takeover:
 		if !tx.o.Force {
 			return false, refused(shown, "add --force to replace it (the old file is kept in a backup)", "certwright did not make this file")
@@ -118,6 +119,43 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// inTheWay names what keeps a file from its place.
+func (tx *Tx) inTheWay(p string) error {
+	for at := range ancestors(p) {
+		info, err := tx.root.Lstat(at)
+		if err == nil && (at != p && !info.IsDir() || at == p && !info.Mode().IsRegular()) {
+			return refused(filepath.Join(tx.place.dir, at), "move it away", "%s is in the way", typeName(info.Mode()))
+		}
+	}
+	return refused(filepath.Join(tx.place.dir, p), "run again", "something was in the way")
+}
+
+// ancestors are the directories of a path, outermost first, and the path.
+func ancestors(p string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range len(p) {
+			if p[i] == '/' && !yield(p[:i]) {
+				return
+			}
+		}
+		yield(p)
+	}
+}
+
+func typeName(m fs.FileMode) string {
+	switch {
+	case m.IsRegular():
+		return "a file"
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case m&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	}
+	return "a special file"
 }
 
 // precious says whether an entry holds a key or a certificate.

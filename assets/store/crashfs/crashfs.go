@@ -168,15 +168,12 @@ func wrap(op Op, err error) error {
 func (f *FS) find(name string) (*inode, error) {
 	at := f.root
 	for _, element := range elements(name) {
-		if err := badName(element); err != nil {
-			return nil, err
-		}
 		if !at.dir {
 			return nil, syscall.ENOTDIR
 		}
-		next := at.kids[element]
-		if next == nil {
-			return nil, syscall.ENOENT
+		next, err := at.kid(element)
+		if err != nil {
+			return nil, err
 		}
 		at = next
 	}
@@ -197,7 +194,18 @@ func (f *FS) parent(name string) (*inode, string, error) {
 	if !dir.dir {
 		return nil, "", syscall.ENOTDIR
 	}
-	return dir, base, badName(base)
+	return dir, base, nil
+}
+
+// kid looks a name up in a directory.
+func (i *inode) kid(name string) (*inode, error) {
+	if err := badName(name); err != nil {
+		return nil, err
+	}
+	if k := i.kids[name]; k != nil {
+		return k, nil
+	}
+	return nil, syscall.ENOENT
 }
 
 func elements(name string) []string {
@@ -273,6 +281,9 @@ func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, erro
 			if err != nil {
 				return err
 			}
+			if err := badName(base); err != nil {
+				return err
+			}
 			if !f.charge(NameCost) {
 				return syscall.ENOSPC
 			}
@@ -305,6 +316,9 @@ func (f *FS) Mkdir(name string, perm fs.FileMode) error {
 			return syscall.EEXIST
 		}
 		dir, base, err := f.parent(name)
+		if err == nil {
+			err = badName(base)
+		}
 		if err != nil {
 			return err
 		}
@@ -338,9 +352,9 @@ func (f *FS) Remove(name string) error {
 		if err != nil {
 			return err
 		}
-		i := dir.kids[base]
-		if i == nil {
-			return syscall.ENOENT
+		i, err := dir.kid(base)
+		if err != nil {
+			return err
 		}
 		if len(i.kids) > 0 {
 			return syscall.ENOTEMPTY
@@ -392,24 +406,22 @@ func (f *FS) Rename(oldname, newname string) error {
 		if err != nil {
 			return err
 		}
-		i := from.kids[a]
-		if i == nil {
-			return syscall.ENOENT
+		i, err := from.kid(a)
+		if err != nil {
+			return err
 		}
 		old := to.kids[b]
 		switch {
-		case i.dir && i.holds(to):
+		case badName(b) != nil:
+			return badName(b)
+		case i.dir && i.holds(to) && (old == nil || !old.dir):
 			return syscall.EINVAL
+		case old != nil && old.dir:
+			return syscall.EEXIST // what os.Root says, even of itself and of an empty one
 		case old == i:
 			return nil
-		case old != nil && old.dir && old.holds(from):
-			return syscall.ENOTEMPTY
-		case old != nil && old.dir && !i.dir:
-			return syscall.EISDIR
-		case old != nil && i.dir && !old.dir:
+		case old != nil && i.dir:
 			return syscall.ENOTDIR
-		case old != nil && len(old.kids) > 0:
-			return syscall.ENOTEMPTY
 		}
 		set := f.set(to, b, i)
 		i.links++
@@ -438,15 +450,21 @@ func (i *inode) holds(d *inode) bool {
 // Link gives a file a second name.
 func (f *FS) Link(oldname, newname string) error {
 	return f.do(Op{Name: "link", Path: oldname, To: newname}, func() error {
-		i, err := f.find(oldname)
+		from, a, err := f.parent(oldname)
 		if err != nil {
 			return err
 		}
-		dir, base, err := f.parent(newname)
+		to, b, err := f.parent(newname)
+		if err != nil {
+			return err
+		}
+		i, err := from.kid(a)
 		switch {
 		case err != nil:
 			return err
-		case dir.kids[base] != nil:
+		case badName(b) != nil:
+			return badName(b)
+		case to.kids[b] != nil:
 			return syscall.EEXIST
 		case i.dir || f.NoLinks:
 			return syscall.EPERM
@@ -454,7 +472,7 @@ func (f *FS) Link(oldname, newname string) error {
 			return syscall.ENOSPC
 		}
 		i.links++
-		f.set(dir, base, i)
+		f.set(to, b, i)
 		return nil
 	})
 }
