@@ -78,3 +78,13 @@ func (p *parser) block(b block) {
 func isKeyLabel(label string) bool {
 	return label == "PRIVATE KEY" || strings.HasSuffix(label, " PRIVATE KEY")
 }
+
+// knownLabel says whether blocks of a label concern certificates and keys.
+func knownLabel(label string) bool {
+	switch label {
+	case "CERTIFICATE", "X509 CERTIFICATE", "X.509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE REQUEST",
+		"NEW CERTIFICATE REQUEST", "X509 CRL", "PUBLIC KEY", "RSA PUBLIC KEY", "EC PARAMETERS", "DH PARAMETERS":
+		return true
+	}
+	return pkcs7Labels[label] || isKeyLabel(label) && !strings.HasPrefix(label, "PGP ") && !strings.HasPrefix(label, "SSH2 ")
+}

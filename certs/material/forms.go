@@ -17,7 +17,7 @@ func (p *parser) unmarked(data []byte) Format {
 	if format, ok := p.base64(data); ok {
 		return format
 	}
-	p.problem(Problem{Rule: ruleNoBlock, Detail: "no -----BEGIN line, " + resembles(data)})
+	p.problem(Problem{Rule: ruleNoBlock, Detail: "no block of a certificate or a key, " + resembles(data)})
 	return FormatUnknown
 }
 
@@ -104,6 +104,8 @@ func resembles(data []byte) string {
 		{"Salted__", "but a file encrypted with openssl enc"},
 		{"PK\x03\x04", "but a ZIP archive"},
 		{"\x1f\x8b", "but gzip"},
+		{"-----BEGIN PGP", "but PGP"},
+		{"---- BEGIN SSH2", "but a key in SSH2's own form"},
 		{"{", "but JSON"},
 		{"\x7fELF", "but a program"},
 	} {

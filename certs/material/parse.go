@@ -242,7 +242,7 @@ func (p *parser) binary(data []byte) (format Format, ok bool) {
 	case bytes.HasPrefix(data, []byte("\xfe\xed\xfe\xed")), bytes.HasPrefix(data, []byte("\xce\xce\xce\xce")):
 		p.problem(Problem{Rule: ruleJKS, Detail: "a Java keystore"})
 		return FormatJKS, true
-	case data[0] == 0x30 && len(data) > 1 && !isText(data):
+	case data[0] == 0x30 && !isText(data) && (kindOf(data) != kindUnknown || !bytes.Contains(data, []byte("-----BEGIN "))):
 		return p.derDocument(data), true
 	}
 	return "", false

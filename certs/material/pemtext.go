@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // maxHeaders is how many RFC 1421 header lines a block may have: encoding/pem
@@ -160,6 +161,9 @@ func (p *parser) mangled(data []byte, marks []marker, limit int, others bool) in
 	}
 	headers, body := splitBody(data[begin.tip:stop])
 	der, bad := decodeBody(body, end == nil)
+	if !knownLabel(begin.label) && (end == nil || !knownLabel(end.label)) {
+		return p.foreign(begin, der, used)
+	}
 	if others && !bareLine(data, begin) && kindOf(der) == kindUnknown {
 		return 0
 	}
@@ -168,6 +172,9 @@ func (p *parser) mangled(data []byte, marks []marker, limit int, others bool) in
 		problem = bodyProblem(data[begin.tip:stop], begin.line, bad)
 	}
 	b := block{label: begin.label, headers: headers, der: der, line: begin.line}
+	if !knownLabel(b.label) {
+		b.label = end.label
+	}
 	if der == nil {
 		p.unread(b)
 		if i := p.problem(problem); i < 0 {
@@ -176,6 +183,16 @@ func (p *parser) mangled(data []byte, marks []marker, limit int, others bool) in
 		return used
 	}
 	p.contained(problem, func() { p.block(b) })
+	return used
+}
+
+// foreign takes note of a block of another kind, whose form is of no concern
+// here. Lines like "--- BEGIN CHAIN ---" are comments.
+func (p *parser) foreign(begin marker, der []byte, used int) int {
+	if der == nil || begin.left != 5 || begin.right != 5 {
+		return 0
+	}
+	p.doc.Blocks = append(p.doc.Blocks, begin.label)
 	return used
 }
 
@@ -195,7 +212,7 @@ func (p *parser) unread(b block) {
 
 // strayEnd reports an END that no BEGIN stands before.
 func (p *parser) strayEnd(data []byte, end marker, others bool) int {
-	if others && !bareLine(data, end) {
+	if !knownLabel(end.label) || others && !bareLine(data, end) {
 		return 0
 	}
 	p.problem(Problem{
@@ -208,7 +225,7 @@ func (p *parser) strayEnd(data []byte, end marker, others bool) int {
 // bareLine says that nothing but marks of quotation stand before the marker on
 // its line.
 func bareLine(data []byte, m marker) bool {
-	return len(bytes.Trim(bytes.TrimPrefix(lineBefore(data, m), utf8BOM), " \t\r>|\"'")) == 0
+	return len(bytes.TrimFunc(lineBefore(data, m), func(r rune) bool { return strings.ContainsRune(`>|"'`, r) || blank(r) })) == 0
 }
 
 // diagnose says why encoding/pem does not take the block between two markers,
@@ -242,6 +259,8 @@ func diagnose(data []byte, begin marker, end *marker, body []byte) Problem {
 		pr.Rule, pr.Detail = ruleTruncated, fmt.Sprintf("the END line of %q is missing", begin.label)
 	case onlyQuoting(prefix) || onlyQuoting(endPrefix):
 		pr.Rule, pr.Detail = ruleIndented, "BEGIN or END does not stand at the start of its line"
+	case bytes.Contains(body, []byte("\r\r")):
+		pr.Rule, pr.Detail = ruleMalformedPEM, "each line ends with two carriage returns"
 	case begin.label != end.label:
 		pr.Rule, pr.Line = ruleMalformedPEM, end.line
 		pr.Detail = fmt.Sprintf("BEGIN says %q and END says %q", begin.label, end.label)
@@ -314,8 +333,12 @@ func startsWithBegin(suffix []byte) bool {
 // onlyQuoting says that the text before a marker is indentation, or what mail
 // programs and YAML put there.
 func onlyQuoting(prefix []byte) bool {
-	return len(prefix) > 0 && len(bytes.Trim(prefix, " \t>|")) == 0
+	return len(prefix) > 0 && len(bytes.TrimFunc(prefix, func(r rune) bool { return r == '>' || r == '|' || blank(r) })) == 0
 }
+
+// blank knows what looks like nothing or like a space: tabs, the no-break
+// space of web pages, the zero-width characters of chats.
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
 // unescape turns what JSON and shells make of line ends and of base64's own
 // characters back. The order matters not: no output is another's input.
@@ -324,7 +347,15 @@ var unescape = strings.NewReplacer(`\\n`, "\n", `\\r`, "\n", `\n`, "\n", `\r`, "
 
 // splitBody takes the header lines off what stands between two markers.
 func splitBody(body []byte) (map[string]string, []byte) {
-	text := strings.ReplaceAll(unescape.Replace(string(body)), "\r", "\n")
+	text := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n'
+		case r != '\n' && blank(r):
+			return ' '
+		}
+		return r
+	}, unescape.Replace(string(body)))
 	headers := map[string]string{}
 	var rest strings.Builder
 	for line := range strings.Lines(text) {
