@@ -11,6 +11,7 @@ import (
 	"certwright/assets/yamlfile"
 	"certwright/certs/issue"
 	"certwright/certs/topology"
+	"certwright/certs/untrusted"
 )
 
 func isPath(profile string) bool { return profiles.IsPath(profile) }
@@ -62,10 +63,10 @@ func (c *checker) facts() {
 			text = fmt.Sprintf("profile %s has no such fact; did you mean %s?", c.profile.Name, near)
 		}
 		if c.p.fromFlag[fp.Fact] {
-			c.r.Errors = append(c.r.Errors, &yamlfile.Error{File: "--set", Path: fp.Fact, Message: text})
+			c.r.Errors = append(c.r.Errors, &yamlfile.Error{File: "--set", Path: fp.Fact, Message: untrusted.Text(text).Max(400)})
 			continue
 		}
-		c.bad("facts."+fp.Fact, "%s", text)
+		c.bad("facts."+fp.Fact, "%s", untrusted.Text(text).Max(400))
 	}
 }
 
