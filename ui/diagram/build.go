@@ -375,6 +375,9 @@ func (b *builder) leaves() {
 		case topology.KeyPair:
 			n := b.node(s, KeyPair)
 			n.Days = 0
+			if n.State != Brought && n.State != Pending {
+				n.Mode = topology.Generate // no CA signs it, so there is nothing else that it could be
+			}
 			b.put(n, nil)
 		}
 	}

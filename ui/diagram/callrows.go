@@ -32,10 +32,10 @@ func CallRows(m *Model, o CallOptions) []Row {
 		each = 3
 	}
 	left := 0
-	if o.Height > 0 && len(calls)*each > o.Height {
+	if o.Height > 0 && len(calls)*each+1 > o.Height {
 		calls = slices.Clone(calls)
 		slices.SortStableFunc(calls, func(a, b *Call) int { return callRank(a, o.Node) - callRank(b, o.Node) })
-		most := max(1, (o.Height-1)/each)
+		most := max(1, (o.Height-2)/each)
 		left = max(0, len(calls)-most)
 		calls = calls[:min(most, len(calls))]
 	}
@@ -85,7 +85,11 @@ func (p *pane) callTable(m *Model, calls []*Call, selected *Node) {
 		from, to = max(from, ansi.StringWidth(c.From)), max(to, ansi.StringWidth(c.To))
 		carry, serve = max(carry, ansi.StringWidth(c.carries())), max(serve, ansi.StringWidth(c.serves()))
 	}
-	from, to, carry, serve = min(from, 22), min(to, 22), min(carry, 22), min(serve, 22)
+	from, to, carry, serve = min(max(from, 6), 22), min(max(to, 6), 22), min(max(carry, 8), 22), min(max(serve, 8), 22)
+	var head Row
+	head.add(theme.Faint, "  "+pad("caller", from)+"    "+pad("presents", carry)+"      "+pad("called", to)+"  "+pad("presents", serve)+"  trust")
+	p.rows = append(p.rows, clip(head, p.width, p.g))
+	var failed []*Call
 	for _, c := range calls {
 		role := p.emphasis(c, selected)
 		mark, markRole := proofMark(c, p.g)
@@ -101,7 +105,10 @@ func (p *pane) callTable(m *Model, calls []*Call, selected *Node) {
 		r.add(role, "  "+pad(cut(c.serves(), serve, p.g.ellipsis), serve))
 		r.add(theme.Faint, "  "+m.trusts(c)+dialled(c, ", "))
 		p.rows = append(p.rows, clip(r, p.width, p.g))
-		p.reason(c)
+		p.reason(c, failed)
+		if c.Proof == Failed {
+			failed = append(failed, c)
+		}
 	}
 }
 
@@ -115,18 +122,29 @@ func (p *pane) callBlock(m *Model, c *Call, selected *Node) {
 	p.rows = append(p.rows, clip(r, p.width, p.g))
 	p.row(theme.Plain, "  "+c.carries()+" "+p.g.arrow+" "+c.serves())
 	if c.Proof == Failed {
-		p.reason(c)
+		p.reason(c, nil)
 		return
 	}
 	p.row(theme.Faint, "  "+m.trusts(c)+dialled(c, ", "))
 }
 
-func (p *pane) reason(c *Call) {
-	if c.Proof != Failed || c.Problem == "" {
+// reason is why a call fails, unless one before it failed for the same reason.
+func (p *pane) reason(c *Call, before []*Call) {
+	if c.Proof != Failed || c.Problem == "" || slices.ContainsFunc(before, c.failsAs) {
 		return
 	}
 	for _, line := range wrap(c.Problem, p.width-4) {
 		p.row(theme.Bad, "    "+line)
+	}
+	text := ""
+	if c.Has != "" {
+		text = "it has " + c.Has
+	}
+	if c.Needs != "" {
+		text = strings.TrimPrefix(text+"; it needs "+c.Needs, "; ")
+	}
+	for _, line := range wrap(text, p.width-4) {
+		p.row(theme.Plain, "    "+line)
 	}
 }
 

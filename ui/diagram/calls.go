@@ -2,6 +2,7 @@ package diagram
 
 import (
 	"slices"
+	"strings"
 
 	"certwright/certs/check"
 	"certwright/certs/prove"
@@ -125,7 +126,11 @@ func (b *builder) blame(c *Call, hs []prove.Handshake) {
 		if h.OK || h.Advised != "" || c.Problem != "" {
 			continue
 		}
-		c.Problem, c.Fix, c.Error = message(h.Problem), message(h.Fix), message(h.Error)
+		what := strings.TrimSuffix(h.Problem, "; "+h.Fix)
+		what = strings.TrimSuffix(what, "; it needs "+h.Needs)
+		what = strings.TrimSuffix(what, "; it has "+h.Has)
+		c.Problem, c.Fix, c.Error = message(what), message(h.Fix), message(h.Error)
+		c.Has, c.Needs = message(h.Has), message(h.Needs)
 		n := b.m.byID[safe(string(h.Blame))]
 		if n == nil {
 			n = c.server

@@ -2,7 +2,10 @@ package diagram
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -35,9 +38,19 @@ func Details(n *Node, width int, onlyASCII bool) []Row {
 	p.field("purpose", theme.Faint, n.Purpose)
 	if n.Serial != "" {
 		p.field("serial", theme.Faint, n.Serial)
-		p.field("SHA-256", theme.Faint, n.Fingerprint)
+		p.field("SHA-256", theme.Faint, shortFingerprint(n.Fingerprint)+p.g.ellipsis)
 	}
 	return p.rows
+}
+
+// shortFingerprint is the first eight bytes, as openssl writes them: enough to
+// compare by eye. JSON has it whole.
+func shortFingerprint(hex string) string {
+	var b strings.Builder
+	for i := 0; i+2 <= min(len(hex), 16); i += 2 {
+		b.WriteString(hex[i:i+2] + ":")
+	}
+	return b.String()
 }
 
 func (p *pane) row(role theme.Role, text string) {
@@ -112,35 +125,91 @@ func (p *pane) head(n *Node) {
 	}
 }
 
+// problems are what is wrong: what stops the write before what does not.
 func (p *pane) problems(n *Node) {
 	before := len(p.rows)
 	p.gap()
+	start := len(p.rows)
+	var said []*Call
 	for _, f := range n.Findings {
-		sign, role := severity(f.Severity, p.g)
-		p.marked(sign, role, f.Message)
-		p.marked("", theme.Plain, f.Fix)
+		if f.Severity == check.Error {
+			p.finding(f)
+		}
 	}
 	for _, c := range n.calls {
 		if c.Proof == Failed && (c.client == n || c.server == n) {
-			p.marked(p.g.bad, theme.Bad, c.From+" "+p.g.arrow+" "+c.To+": "+c.Problem)
-			p.marked("", theme.Plain, c.Fix)
+			p.failure(c, said)
+			said = append(said, c)
+		}
+	}
+	for _, f := range n.Findings {
+		if f.Severity != check.Error {
+			p.finding(f)
 		}
 	}
 	for _, note := range n.Notes {
 		p.marked(p.g.warn, theme.Warn, note)
 	}
-	switch {
-	case n.NotAfter == nil:
-	case n.Days < 0:
-		p.marked(p.g.bad, theme.Bad, fmt.Sprintf("ended %d days ago", -n.Days))
-	case n.EndsSoon():
-		p.marked(p.g.warn, theme.Warn, fmt.Sprintf("renew within %s", plural(n.Days, "day")))
+	if n.EndsSoon() && !slices.ContainsFunc(n.Findings, ofItsEnd) {
+		if n.Days < 0 {
+			p.marked(p.g.bad, theme.Bad, fmt.Sprintf("ended %d days ago", -n.Days))
+		} else {
+			p.marked(p.g.warn, theme.Warn, "renew within "+plural(n.Days, "day"))
+		}
 	}
-	if len(p.rows) == before+1 {
+	if len(p.rows) == start {
 		p.rows = p.rows[:before]
 		return
 	}
 	p.gap()
+}
+
+// ofItsEnd says that a finding tells already when the certificate ends.
+func ofItsEnd(f check.Finding) bool {
+	return strings.Contains(f.Rule, "expire") || strings.HasPrefix(f.Rule, "ends")
+}
+
+func (p *pane) finding(f check.Finding) {
+	sign, role := severity(f.Severity, p.g)
+	p.marked(sign, role, f.Message)
+	p.both(f.Has, f.Needs)
+	p.marked("", theme.Plain, f.Fix)
+}
+
+// failure is why a call fails; of several that fail alike only the first is
+// told in full.
+func (p *pane) failure(c *Call, said []*Call) {
+	if alike := slices.ContainsFunc(said, c.failsAs); alike {
+		p.marked(p.g.bad, theme.Bad, c.From+" "+p.g.arrow+" "+c.To+": the same")
+		return
+	}
+	p.marked(p.g.bad, theme.Bad, c.Problem)
+	p.both(c.Has, c.Needs)
+	p.marked("", theme.Plain, c.Fix)
+}
+
+// failsAs says that two calls fail for one reason.
+func (c *Call) failsAs(o *Call) bool {
+	return c.Server == o.Server && c.Has == o.Has && c.Needs == o.Needs && c.Fix == o.Fix
+}
+
+// both is what a certificate has and what it would need.
+func (p *pane) both(has, needs string) {
+	for _, x := range [][2]string{{"has", has}, {"needs", needs}} {
+		if x[1] == "" {
+			continue
+		}
+		for i, line := range wrap(x[1], p.width-8) {
+			var r Row
+			r.to(2)
+			if i == 0 {
+				r.add(theme.Faint, x[0])
+			}
+			r.to(8)
+			r.add(theme.Plain, line)
+			p.rows = append(p.rows, r)
+		}
+	}
 }
 
 func severity(s check.Severity, g *glyphs) (string, theme.Role) {
@@ -176,6 +245,17 @@ func (p *pane) opens(n *Node) {
 	}
 }
 
+// left is how long a certificate lasts from now.
+func left(days int) string {
+	switch {
+	case days < 0:
+		return "ended"
+	case days == 1:
+		return "1 day left"
+	}
+	return strconv.Itoa(days) + " days left"
+}
+
 func (p *pane) certificate(n *Node) {
 	p.field("subject", theme.Plain, n.Subject)
 	if n.Issuer != "" && !n.SelfSigned {
@@ -193,9 +273,10 @@ func (p *pane) certificate(n *Node) {
 	case n.NotAfter == nil && n.Days > 0:
 		p.field("lasts", theme.Plain, plural(n.Days, "day"))
 	case n.NotAfter != nil && p.width >= 46:
-		p.field("validity", role, fmt.Sprintf("%s %s %s UTC, %s left", n.NotBefore.Format("2006-01-02"), p.g.arrow, n.NotAfter.Format("2006-01-02"), plural(n.Days, "day")))
+		p.field("validity", role, fmt.Sprintf("%s %s %s UTC", n.NotBefore.Format(time.DateOnly), p.g.arrow, n.NotAfter.Format(time.DateOnly)))
+		p.field("", role, left(n.Days))
 	case n.NotAfter != nil:
-		p.field("until", role, fmt.Sprintf("%s, %s", n.NotAfter.Format("2006-01-02"), plural(n.Days, "day")))
+		p.field("until", role, n.NotAfter.Format(time.DateOnly)+", "+strings.TrimSuffix(left(n.Days), " left"))
 	}
 	p.field("usages", theme.Plain, strings.Join(n.Usages, ", "))
 	p.list("names", theme.Plain, n.Names, 12)
@@ -240,28 +321,101 @@ func (p *pane) place(n *Node) {
 		label = ""
 	}
 	p.field("from", theme.Plain, n.From)
-	label, program := "used by", ""
+	p.list("used by", theme.Plain, usedBy(n), 16)
+}
+
+// usedBy lists the parameters that take the node's files. One that takes both
+// the certificate and its key is named once.
+func usedBy(n *Node) []string {
+	var out []string
 	for _, c := range n.Consumers {
-		text := "  " + c.Parameter
-		if c.Program != program {
-			p.field(label, theme.Plain, c.Program)
-			label, program = "", c.Program
-		}
+		text := c.Program + " " + c.Parameter
 		if c.When != "" {
 			text += " (when " + c.When + ")"
 		}
-		p.field("", theme.Faint, text)
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
 	}
+	return out
 }
 
-// wrap breaks text into lines of at most that many cells.
+// wrap breaks text into lines of at most that many cells: between words, and
+// within a name only when it is longer than a line, best behind a dot or a slash.
 func wrap(text string, width int) []string {
 	if width < 1 {
 		return nil
 	}
-	lines := strings.Split(ansi.Wrap(text, width, "-/.,:"), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(cut(lines[i], width, ""), " ")
+	var lines []string
+	line, n := "", 0
+	for word := range strings.FieldsSeq(text) {
+		k := ansi.StringWidth(word)
+		if n > 0 && n+1+k <= width {
+			line, n = line+" "+word, n+1+k
+			continue
+		}
+		if n > 0 {
+			lines = append(lines, line)
+		}
+		for k > width {
+			head := ansi.Truncate(word, width, "")
+			if head == "" { // a character wider than the line
+				return append(lines, strings.Repeat("?", width))
+			}
+			if i := strings.LastIndexAny(head, "./,:="); i > width/2 {
+				head = head[:i+1]
+			}
+			lines, word = append(lines, head), word[len(head):]
+			k = ansi.StringWidth(word)
+		}
+		line, n = word, k
+	}
+	if n > 0 {
+		lines = append(lines, line)
 	}
 	return lines
+}
+
+// Brief is a node in two rows, for where there is no room for a pane.
+func Brief(n *Node, width int, onlyASCII bool) []Row {
+	if n == nil {
+		return []Row{{}, {}}
+	}
+	g := glyphsFor(onlyASCII)
+	var first, second Row
+	first.add(theme.Bold, cutMiddle(n.Title, width/2, g.ellipsis))
+	first.add(theme.RoleOf(n.Mode.Letter()), "  "+n.Mode.Letter()+" "+n.Mode.Words())
+	if n.Subject != "" {
+		first.add(theme.Plain, "  "+n.Subject)
+	}
+	if n.Key != "" {
+		first.add(theme.Faint, "  "+n.Key)
+	}
+	p := &pane{width: width, g: g}
+	p.problems(n)
+	if i := slices.IndexFunc(p.rows, func(r Row) bool { return len(r.Segments) > 0 }); i >= 0 {
+		return []Row{clip(first, width, g), clip(p.rows[i], width, g)}
+	}
+	for _, o := range n.Opens {
+		if o.Loud {
+			second.add(theme.Bad, g.warn+" opens "+o.Title+" as "+o.As)
+			return []Row{clip(first, width, g), clip(second, width, g)}
+		}
+	}
+	var calls []string
+	for _, c := range n.calls {
+		switch {
+		case c.client == n && c.Mutual:
+			calls = append(calls, "calls "+c.To)
+		case c.server == n:
+			calls = append(calls, "called by "+c.From)
+		}
+	}
+	slices.Sort(calls)
+	text := strings.Join(slices.Compact(calls), ", ")
+	if text == "" {
+		text = n.Purpose
+	}
+	second.add(theme.Faint, text)
+	return []Row{clip(first, width, g), clip(second, width, g)}
 }

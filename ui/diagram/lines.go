@@ -8,9 +8,9 @@ import (
 	"certwright/certs/topology"
 )
 
-// siblings is how many certificates of one CA are shown before the rest fold
+// Siblings is how many certificates of one CA are shown before the rest fold
 // into one line.
-const siblings = 8
+const Siblings = 8
 
 // View is what a person folded, filtered and searched. The zero value shows
 // every CA with its first certificates.
@@ -37,6 +37,10 @@ type Line struct {
 
 // Fold says whether the line stands for certificates that are not shown.
 func (l Line) Fold() bool { return l.More > 0 }
+
+// Aside says that the line is shown only because of something below it that a
+// search or a filter asked for.
+func (l Line) Aside() bool { return l.aside }
 
 // ID tells lines apart when they are made anew: a node's own id, and of a fold
 // that of its CA.
@@ -124,13 +128,13 @@ func (l *lister) add(n *Node, guides []bool, last bool) {
 // split decides which children are shown: all of a few; of many those with an
 // error, then one of each kind, then the first.
 func (l *lister) split(n *Node, below []*Node) (shown, hidden []*Node) {
-	if l.view.All || l.view.Opened[n.ID] || l.find != "" || len(below) <= siblings+1 {
+	if l.view.All || l.view.Opened[n.ID] || l.find != "" || len(below) <= Siblings+1 {
 		return below, nil
 	}
-	keep := make(map[*Node]bool, siblings)
+	keep := make(map[*Node]bool, Siblings)
 	take := func(want func(*Node) bool) {
 		for _, c := range below {
-			if len(keep) >= siblings {
+			if len(keep) >= Siblings {
 				return
 			}
 			if !keep[c] && want(c) {

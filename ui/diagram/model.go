@@ -160,7 +160,9 @@ type Call struct {
 	ClientCA topology.AuthorityID `json:"clientCA,omitempty"` // that the server trusts
 	Dials    []Dial               `json:"dials,omitempty"`
 	Proof    Proof                `json:"proof"`
-	Problem  string               `json:"problem,omitempty"` // of the first that failed
+	Problem  string               `json:"problem,omitempty"` // of the first that failed: what
+	Has      string               `json:"has,omitempty"`     // what the certificate has
+	Needs    string               `json:"needs,omitempty"`   // what it would need
 	Fix      string               `json:"fix,omitempty"`
 	Error    string               `json:"error,omitempty"` // the component's own message
 	User     string               `json:"user,omitempty"`
@@ -209,5 +211,15 @@ func (n *Node) CA() bool { return n.Kind == Root || n.Kind == Authority || n.Kin
 // soon is how many days before its end a certificate is shown as ending.
 const soon = 60
 
-// EndsSoon says that the certificate ends within 60 days, or has ended.
-func (n *Node) EndsSoon() bool { return n.NotAfter != nil && n.Days < soon }
+// EndsSoon says that the certificate ends within 60 days, or has ended. One that
+// was made here does so only when two thirds of its life are gone: a person who
+// asked for 30 days is not warned of them.
+func (n *Node) EndsSoon() bool {
+	if n.NotAfter == nil || n.Days >= soon {
+		return false
+	}
+	if n.State == Brought || n.Days < 0 {
+		return true
+	}
+	return time.Duration(n.Days)*24*time.Hour < n.NotAfter.Sub(*n.NotBefore)/3
+}

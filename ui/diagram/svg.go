@@ -137,7 +137,7 @@ func (d *drawing) measure() {
 	y := d.laneTop + caHeight
 	most := 0
 	for _, s := range d.spare {
-		most = max(most, min(len(s), siblings))
+		most = max(most, min(len(s), Siblings))
 	}
 	if most > 0 {
 		y += float64(most)*(chipHeight+4) + 14
@@ -235,7 +235,7 @@ func (d *drawing) drawLanes() {
 		d.f(`<text class="casub" x="%s" y="%s">%s</text>`, px(l.x+14), px(l.y+49), xmlText(fit(caption(n), smallSize, l.w-28)))
 		for j, leaf := range d.spare[i] {
 			y := l.y + caHeight + 10 + float64(j)*(chipHeight+4)
-			if j == siblings-1 && len(d.spare[i]) > siblings {
+			if j == Siblings-1 && len(d.spare[i]) > Siblings {
 				d.text(l.x+lanePad+8, y+17, "muted", thousands(len(d.spare[i])-j)+" more")
 				break
 			}
