@@ -102,7 +102,14 @@ func (l *Line) Fit(w int) string {
 	if left > 0 {
 		b.WriteString(l.t.at(Plain, l.chosen).render(strings.Repeat(" ", left)))
 	}
-	return b.String()
+	// Two segments may meet in one character (the halves of a flag), and then
+	// the row is narrower than its parts.
+	row := b.String()
+	if n := ansi.StringWidth(row); n != max(0, w) {
+		row = ansi.Truncate(row, max(0, w), "")
+		row += l.t.at(Plain, l.chosen).render(strings.Repeat(" ", max(0, w-ansi.StringWidth(row))))
+	}
+	return row
 }
 
 // caret is the role of the character under the text cursor.

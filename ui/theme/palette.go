@@ -29,7 +29,7 @@ var (
 			Generate: shade("114", "#87d787"), BringCA: shade("221", "#ffd75f"), Bring: shade("80", "#5fd7d7"),
 			Cursor: shade("117", "#87d7ff"), Border: shade("246", "#949494"), Key: shade("117", "#87d7ff"),
 		},
-		back: shade("17", "#1f3a5f"), text: shade("231", "#ffffff"),
+		back: shade("17", "#152c48"), text: shade("231", "#ffffff"),
 	}
 	lightPalette = palette{
 		fore: [roles]lipgloss.TerminalColor{
