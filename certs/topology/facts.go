@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+
 	"certwright/certs/untrusted"
 )
 
@@ -46,12 +48,22 @@ func (f Facts) List(name string) []string { return f.lists[name] }
 
 // resolveFacts gives every fact of the profile its value and checks each. A
 // problem of one fact does not stop the others.
-func resolveFacts(p *Profile, given map[string]string) (Facts, []*FactProblem) {
+func resolveFacts(p *Profile, given map[string]string, nodes []Node) (Facts, []*FactProblem) {
 	f := Facts{Values: map[string]string{}, Given: map[string]bool{}, lists: map[string][]string{}}
 	var problems []*FactProblem
+	table := len(nodes) > 0
+	values := func(name string) ([]string, bool) {
+		if slices.Contains(nodeLists, name) {
+			return nodeValues(name, nodeTable(p, f, nodes), nil)
+		}
+		return f.values(name)
+	}
 	for _, spec := range p.Facts {
+		if spec.PerNode && table {
+			continue
+		}
 		value, isGiven := given[spec.Name]
-		value = strings.TrimSpace(value)
+		value = spec.trim(value)
 		if isGiven && value != "" {
 			f.Given[spec.Name] = true
 		} else {
@@ -60,7 +72,7 @@ func resolveFacts(p *Profile, given map[string]string) (Facts, []*FactProblem) {
 				problems = append(problems, &FactProblem{Fact: spec.Name, Message: err.Error()})
 				continue
 			}
-			vs, err := t.eval(f.values)
+			vs, err := t.eval(values)
 			if err != nil {
 				continue // the fact that it is computed from is wrong, and reported there
 			}
@@ -108,11 +120,21 @@ func (p *Profile) factIndex(name string) int {
 // Check says what is wrong with a value of the fact, as it is typed; nil when
 // it would do. An empty value is right where there is a default.
 func (f Fact) Check(value string) error {
-	if strings.TrimSpace(value) == "" && (f.Default != "" || f.Optional) {
+	value = f.trim(value)
+	if value == "" && (f.Default != "" || f.Optional) {
 		return nil
 	}
-	_, err := f.check(strings.TrimSpace(value))
+	_, err := f.check(value)
 	return err
+}
+
+// trim takes the blanks off that a person typed by accident. Text is compared
+// byte for byte by what reads it, so blanks in it are reported and not guessed at.
+func (f Fact) trim(value string) string {
+	if trimmed := strings.TrimSpace(value); f.Type != TypeText || trimmed == "" {
+		return trimmed
+	}
+	return value
 }
 
 func (f Fact) check(value string) ([]string, error) {
@@ -163,6 +185,11 @@ func (f Fact) Lists() bool {
 
 func (f Fact) one(v string) (string, error) {
 	switch f.Type {
+	case TypeText:
+		if strings.TrimSpace(v) != v {
+			return "", fmt.Errorf("%q begins or ends with a blank, and it is compared byte for byte", v)
+		}
+		return v, nil
 	case TypeLabel:
 		return v, CheckLabel(v)
 	case TypeDomain:
@@ -176,6 +203,16 @@ func (f Fact) one(v string) (string, error) {
 		return v, CheckDNSName(v)
 	case TypeAddresses:
 		return canonicalAddress(v)
+	case TypeNode:
+		v = strings.ToLower(v)
+		return v, CheckDNSName(v)
+	case TypeVersion:
+		if !isVersion(v) {
+			return "", fmt.Errorf("%s is not a version", v)
+		}
+		return strings.TrimPrefix(v, "v"), nil
+	case TypeSPIFFE:
+		return v, checkSPIFFE(v)
 	case TypeCIDRs:
 		prefix, err := netip.ParsePrefix(v)
 		if err != nil {
@@ -187,6 +224,17 @@ func (f Fact) one(v string) (string, error) {
 		return prefix.String(), nil
 	}
 	return v, nil
+}
+
+// checkSPIFFE says what is wrong with a SPIFFE ID (SPIFFE-ID standard, section 2).
+func checkSPIFFE(v string) error {
+	if strings.HasSuffix(v, "/") {
+		return fmt.Errorf("%s ends with a slash, which no SPIFFE ID does; Typha compares byte for byte", v)
+	}
+	if _, err := spiffeid.FromString(v); err != nil {
+		return fmt.Errorf("%s is not a SPIFFE ID: %w", v, err)
+	}
+	return nil
 }
 
 // looksLikeAddress tells what a person meant: 10.20.0.300 is a wrong address,

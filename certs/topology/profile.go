@@ -156,7 +156,10 @@ const (
 	TypeHosts     FactType = "hosts"     // several hosts
 	TypeCIDRs     FactType = "cidrs"     // one or, dual-stack, several networks
 	TypeAddresses FactType = "addresses" // several IP addresses
-	TypeText      FactType = "text"      // free text without control characters
+	TypeText      FactType = "text"      // free text without control characters, and without a blank at its ends
+	TypeNode      FactType = "node"      // a node's name: lower-cased, as the kubelet does
+	TypeVersion   FactType = "version"   // 1.36 or 1.36.1
+	TypeSPIFFE    FactType = "spiffe"    // a SPIFFE ID: spiffe://example.org/felix
 )
 
 // Fact is a value of the cluster that names depend on.
@@ -169,6 +172,7 @@ type Fact struct {
 	Help     string   `yaml:"help"`     // what it decides
 	Example  string   `yaml:"example"`  // named in the error of a wrong value
 	Choices  []string `yaml:"choices"`  // when not empty, the only values
+	PerNode  bool     `yaml:"perNode"`  // of the one node; a table of nodes takes its place
 }
 
 // Subject is a distinguished name as the cluster reads it: the user in CN, a
@@ -196,6 +200,7 @@ type AuthoritySpec struct {
 	Title    string      `yaml:"title"`
 	Slot     SlotID      `yaml:"slot"`
 	Protects string      `yaml:"protects"` // what a holder of its key could open, in a sentence
+	When     string      `yaml:"when"`     // the condition under which it is there
 }
 
 // ComponentSpec is a unit of choice. Its leaves are signed by Authority.
@@ -204,6 +209,16 @@ type ComponentSpec struct {
 	Title     string      `yaml:"title"`
 	Authority AuthorityID `yaml:"authority"`
 	Help      string      `yaml:"help"`
+	When      string      `yaml:"when"` // the condition under which it is there
+	// Variants change the authority where a condition holds; the first that
+	// does counts.
+	Variants []ComponentVariant `yaml:"variants"`
+}
+
+// ComponentVariant is a component under a condition.
+type ComponentVariant struct {
+	When      string      `yaml:"when"`
+	Authority AuthorityID `yaml:"authority"`
 }
 
 // NameSpec is one subject alternative name of a slot. Exactly one of Host, DNS,
@@ -227,7 +242,10 @@ type Requirement struct {
 	Advice  string     `yaml:"advice"`  // what misses Advised
 	CN      string     `yaml:"cn"`      // the exact common name, when a component reads it
 	Groups  [][]string `yaml:"groups"`  // any one of these sets of O is enough
-	Reader  string     `yaml:"reader"`  // who reads CN and Groups, for the finding
+	Reader  string     `yaml:"reader"`  // who reads CN, Groups and URI, for the finding
+	// URI is the URI name that a component compares byte for byte. With CN set
+	// too, either one is enough.
+	URI string `yaml:"uri"`
 }
 
 // Files are the names under tls/ in the layout "tree". An empty name is not written.
@@ -300,20 +318,36 @@ type Output struct {
 
 // SlotSpec is one certificate of a component, with its role.
 type SlotSpec struct {
-	ID         SlotID      `yaml:"id"`
-	Kind       Kind        `yaml:"kind"` // default leaf
-	Authority  AuthorityID `yaml:"authority"`
-	Title      string      `yaml:"title"`
-	Purpose    string      `yaml:"purpose"`
-	Subject    Subject     `yaml:"subject"`
-	Names      []NameSpec  `yaml:"names"`
-	Usages     []Usage     `yaml:"usages"`
-	Requires   Requirement `yaml:"requires"`
-	Optional   bool        `yaml:"optional"`   // bring-certs may leave it out: it is made here then
-	Algorithms []string    `yaml:"algorithms"` // allowed algorithms; empty: those of the profile
-	Files      Files       `yaml:"files"`
-	Consumers  []Consumer  `yaml:"consumers"`
-	Outputs    []Output    `yaml:"outputs"`
+	ID         SlotID        `yaml:"id"`
+	Kind       Kind          `yaml:"kind"` // default leaf
+	Authority  AuthorityID   `yaml:"authority"`
+	Title      string        `yaml:"title"`
+	Purpose    string        `yaml:"purpose"`
+	Subject    Subject       `yaml:"subject"`
+	Names      []NameSpec    `yaml:"names"`
+	Usages     []Usage       `yaml:"usages"`
+	Requires   Requirement   `yaml:"requires"`
+	Optional   bool          `yaml:"optional"`   // bring-certs may leave it out: it is made here then
+	Per        Per           `yaml:"per"`        // node or control-plane: one for each; empty: one for the cluster
+	On         Per           `yaml:"on"`         // of one for the cluster: the nodes whose tree holds a copy; empty: control-plane
+	When       string        `yaml:"when"`       // the condition under which it is there
+	Variants   []SlotVariant `yaml:"variants"`   // what is different under a condition; the first that holds counts
+	Algorithms []string      `yaml:"algorithms"` // allowed algorithms; empty: those of the profile
+	Files      Files         `yaml:"files"`
+	Consumers  []Consumer    `yaml:"consumers"`
+	Outputs    []Output      `yaml:"outputs"`
+}
+
+// SlotVariant is what differs of a slot under a condition. What it leaves out
+// stays as the slot says.
+type SlotVariant struct {
+	When      string       `yaml:"when"`
+	Subject   *Subject     `yaml:"subject"`
+	Names     []NameSpec   `yaml:"names"`
+	Usages    []Usage      `yaml:"usages"`
+	Requires  *Requirement `yaml:"requires"`
+	Files     *Files       `yaml:"files"`
+	Consumers []Consumer   `yaml:"consumers"`
 }
 
 // End is one side of an edge.
@@ -330,6 +364,11 @@ const (
 	IdentityNone       Identity = ""           // any certificate of the authority
 	IdentityKubernetes Identity = "kubernetes" // user from CN, groups from O
 	IdentityPeer       Identity = "etcd-peer"  // the remote address must be among the client's names
+	// IdentityTypha compares CN or URI of both sides with what their slots
+	// require, byte for byte, and no host name.
+	IdentityTypha Identity = "typha"
+	// IdentityFrontProxy admits the common names of the client's slot alone.
+	IdentityFrontProxy Identity = "front-proxy"
 )
 
 // EdgeSpec is one TLS connection of the running cluster.
@@ -339,6 +378,8 @@ type EdgeSpec struct {
 	Client   End         `yaml:"client"`
 	Server   End         `yaml:"server"`
 	Dials    []NameSpec  `yaml:"dials"`    // each host name and address that the client uses
+	From     []NameSpec  `yaml:"from"`     // the addresses and names that the client dials from; empty: those of Dials
+	When     string      `yaml:"when"`     // the condition under which it is there
 	ServerCA AuthorityID `yaml:"serverCA"` // whose certificate the client trusts; empty: the server is not verified
 	ClientCA AuthorityID `yaml:"clientCA"` // whose certificate the server trusts; empty: no client certificate asked
 	Identity Identity    `yaml:"identity"`
@@ -353,6 +394,11 @@ type Kubeconfig struct {
 	Slot    SlotID      `yaml:"slot"`
 	CA      AuthorityID `yaml:"ca"`
 	Purpose string      `yaml:"purpose"`
+	User    string      `yaml:"user"` // its name in the file; empty: the CN of the slot
+	Per     Per         `yaml:"per"`  // node or control-plane: one for each
+	When    string      `yaml:"when"` // the condition under which it is there
+
+	Node string `yaml:"-"` // filled in
 }
 
 // Secret is a Kubernetes Secret made of files of slots.

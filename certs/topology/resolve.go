@@ -2,6 +2,7 @@ package topology
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -13,6 +14,7 @@ type Topology struct {
 	Profile     *Profile
 	Facts       Facts
 	Root        Subject // the subject of the root that generate makes
+	Nodes       []Node  // empty for a profile without nodes
 	Authorities []Authority
 	Components  []Component
 	Slots       []Slot // in the profile's order: CA slots among them
@@ -83,6 +85,8 @@ type Slot struct {
 	Files      Files
 	Consumers  []Consumer
 	Outputs    []Output
+	Node       string // the node that it belongs to, "" when it is the cluster's
+	On         Per    // of the cluster's: the nodes whose tree holds a copy
 }
 
 // RequiredNames are the names that a brought certificate must cover.
@@ -120,10 +124,15 @@ type Edge struct {
 	Client   End
 	Server   End
 	Dials    []Name
+	From     []Name      // where the client dials from; empty: anywhere in Dials
 	ServerCA AuthorityID // "" when the client does not verify the server
 	ClientCA AuthorityID // "" when the server asks for no certificate
 	Identity Identity
 	Note     string
+	// Base is the profile's name of an edge that stands for one pair of nodes;
+	// Pairs is how many pairs the cluster has, of which all or a sample are here.
+	Base  string
+	Pairs int
 }
 
 // Resolve fills the profile in for one cluster. Problems are those of facts,
@@ -131,16 +140,30 @@ type Edge struct {
 // without the values that could not be computed, for a preview only.
 // The profile must be valid.
 func Resolve(p *Profile, given map[string]string) (*Topology, []*FactProblem) {
-	facts, problems := resolveFacts(p, given)
-	r := &resolver{t: &Topology{Profile: p, Facts: facts, index: map[SlotID]int{}}, problems: problems}
+	return ResolveNodes(p, given, nil)
+}
+
+// ResolveNodes is Resolve with a table of nodes. Without one, a profile that
+// has nodes takes its facts for the only node.
+func ResolveNodes(p *Profile, given map[string]string, nodes []Node) (*Topology, []*FactProblem) {
+	var problems []*FactProblem
+	switch {
+	case len(nodes) > 0 && !p.HasNodes():
+		problems = append(problems, &FactProblem{Fact: "nodes", Message: fmt.Sprintf("profile %s has no certificates for nodes", p.Name)})
+		nodes = nil
+	case len(nodes) > 0:
+		nodes = cloneNodes(nodes)
+		problems = CheckNodes(nodes)
+	}
+	facts, more := resolveFacts(p, given, nodes)
+	r := &resolver{t: &Topology{Profile: p, Facts: facts, index: map[SlotID]int{}}, problems: append(more, problems...)}
+	r.nodes = nodeTable(p, facts, nodes)
+	r.t.Nodes = r.nodes
 	r.t.Root = r.subject(p.Root)
 	r.slots()
 	r.parts()
 	r.edges()
-	for _, k := range p.Kubeconfigs {
-		k.Server, k.Cluster = r.one(k.Server), r.one(k.Cluster)
-		r.t.Kubeconfigs = append(r.t.Kubeconfigs, k)
-	}
+	r.kubeconfigs()
 	for _, s := range p.Secrets {
 		s.Data = slices.Clone(s.Data)
 		for i := range s.Data {
@@ -163,12 +186,64 @@ type resolver struct {
 	t        *Topology
 	problems []*FactProblem
 	each     string // the host of a step's command that is being filled in
+	nodes    []Node
+	node     *Node // the node whose part is being filled in
+}
+
+func cloneNodes(nodes []Node) []Node {
+	out := slices.Clone(nodes)
+	for i := range out {
+		out[i].Addresses = slices.Clone(out[i].Addresses)
+	}
+	return out
+}
+
+// met says whether the condition of a part of the profile holds.
+func (r *resolver) met(when string) bool {
+	c, err := parseCondition(when)
+	return err == nil && c.holds(r.t.Facts.values) // Validate has refused one that cannot be read
+}
+
+func (r *resolver) kubeconfigs() {
+	for _, k := range r.t.Profile.Kubeconfigs {
+		if !r.met(k.When) || r.t.Profile.slotSpec(k.Slot) == nil {
+			continue
+		}
+		for _, n := range instances(k.Per, r.nodes) {
+			r.node = n
+			one := k
+			one.Server, one.Cluster = r.one(k.Server), r.one(k.Cluster)
+			if n != nil && len(r.nodes) > 1 {
+				one.Node = n.Name
+				if spec := r.t.Profile.slotSpec(k.Slot); spec.Per != PerCluster {
+					one.Slot = k.Slot.At(n.Name)
+				}
+			}
+			r.t.Kubeconfigs = append(r.t.Kubeconfigs, one)
+		}
+	}
+	r.node = nil
+}
+
+// slotSpec is the slot of that name in the profile, nil when there is none.
+func (p *Profile) slotSpec(id SlotID) *SlotSpec {
+	for i := range p.Slots {
+		if p.Slots[i].ID == id {
+			return &p.Slots[i]
+		}
+	}
+	return nil
 }
 
 // values gives the values of a fact, and of {{each}}.
 func (r *resolver) values(fact string) ([]string, bool) {
 	if fact == "each" && r.each != "" {
 		return []string{r.each}, true
+	}
+	if r.node != nil || slices.Contains(nodeLists, fact) {
+		if vs, ok := nodeValues(fact, r.nodes, r.node); ok {
+			return vs, true
+		}
 	}
 	return r.t.Facts.values(fact)
 }
@@ -212,7 +287,8 @@ func (r *resolver) step(s Step) Step {
 		return s
 	}
 	s.Run = nil
-	for _, host := range r.t.Facts.List(s.Each) {
+	hosts, _ := r.values(s.Each)
+	for _, host := range hosts {
 		r.each = host
 		s.Hosts = append(s.Hosts, HostStep{host, fill()})
 	}
@@ -329,51 +405,112 @@ func (r *resolver) merged(specs []NameSpec, merge func(known *Name, n Name)) []N
 
 func (r *resolver) slots() {
 	for _, s := range r.t.Profile.Slots {
-		slot := Slot{
-			ID: s.ID, Kind: s.Kind, Component: s.ID.Component(), Title: s.Title, Purpose: s.Purpose,
-			Subject: r.subject(s.Subject), Names: r.names(s.Names), Usages: s.Usages, Requires: s.Requires,
-			Optional: s.Optional, Algorithms: s.Algorithms, Files: s.Files,
-			Consumers: slices.Clone(s.Consumers), Outputs: slices.Clone(s.Outputs),
+		if !r.met(s.When) {
+			continue
 		}
-		slot.Requires.CN = r.one(s.Requires.CN)
-		if len(slot.Algorithms) == 0 {
-			slot.Algorithms = r.t.Profile.Algorithms
-		}
-		for i := range slot.Consumers {
-			if slot.Consumers[i].Field == "" {
-				slot.Consumers[i].Field = FieldCert
+		for _, v := range s.Variants {
+			if r.met(v.When) {
+				s = s.as(v)
+				break
 			}
 		}
-		for i := range slot.Outputs {
-			if slot.Outputs[i].Field == "" {
-				slot.Outputs[i].Field = FieldCert
+		for _, n := range instances(s.Per, r.nodes) {
+			r.node = n
+			slot := r.slot(s)
+			if n != nil && len(r.nodes) > 1 {
+				slot.Node, slot.ID = n.Name, s.ID.At(n.Name)
+				slot.Title = s.Title + " of " + n.Name
 			}
+			r.t.index[slot.ID] = len(r.t.Slots)
+			r.t.Slots = append(r.t.Slots, slot)
 		}
-		switch s.Kind {
-		case CA:
-			for _, a := range r.t.Profile.Authorities {
-				if a.Slot == s.ID {
-					slot.Authority = a.ID
-				}
-			}
-		case Leaf:
-			for _, c := range r.t.Profile.Components {
-				if c.ID == slot.Component {
-					slot.Authority = c.Authority
-				}
-			}
-		}
-		r.t.index[s.ID] = len(r.t.Slots)
-		r.t.Slots = append(r.t.Slots, slot)
 	}
+	r.node = nil
+}
+
+// as is the slot with what differs under a condition.
+func (s SlotSpec) as(v SlotVariant) SlotSpec {
+	if v.Subject != nil {
+		s.Subject = *v.Subject
+	}
+	if v.Names != nil {
+		s.Names = v.Names
+	}
+	if v.Usages != nil {
+		s.Usages = v.Usages
+	}
+	if v.Requires != nil {
+		s.Requires = *v.Requires
+	}
+	if v.Files != nil {
+		s.Files = *v.Files
+	}
+	if v.Consumers != nil {
+		s.Consumers = v.Consumers
+	}
+	return s
+}
+
+func (r *resolver) slot(s SlotSpec) Slot {
+	slot := Slot{
+		ID: s.ID, Kind: s.Kind, Component: s.ID.Component(), Title: s.Title, Purpose: s.Purpose,
+		Subject: r.subject(s.Subject), Names: r.names(s.Names), Usages: s.Usages, Requires: s.Requires,
+		Optional: s.Optional, Algorithms: s.Algorithms, Files: s.Files, On: s.On,
+		Consumers: slices.Clone(s.Consumers), Outputs: slices.Clone(s.Outputs),
+	}
+	slot.Requires.CN, slot.Requires.URI = r.one(s.Requires.CN), r.one(s.Requires.URI)
+	if len(slot.Algorithms) == 0 {
+		slot.Algorithms = r.t.Profile.Algorithms
+	}
+	for i := range slot.Consumers {
+		if slot.Consumers[i].Field == "" {
+			slot.Consumers[i].Field = FieldCert
+		}
+	}
+	for i := range slot.Outputs {
+		if slot.Outputs[i].Field == "" {
+			slot.Outputs[i].Field = FieldCert
+		}
+	}
+	switch s.Kind {
+	case CA:
+		for _, a := range r.t.Profile.Authorities {
+			if a.Slot == s.ID {
+				slot.Authority = a.ID
+			}
+		}
+	case Leaf:
+		for _, c := range r.t.Profile.Components {
+			if c.ID == slot.Component {
+				slot.Authority = r.authority(c)
+			}
+		}
+	}
+	return slot
+}
+
+// authority is the CA of a component under the conditions that hold.
+func (r *resolver) authority(c ComponentSpec) AuthorityID {
+	for _, v := range c.Variants {
+		if r.met(v.When) {
+			return v.Authority
+		}
+	}
+	return c.Authority
 }
 
 func (r *resolver) parts() {
 	p, t := r.t.Profile, r.t
 	for _, a := range p.Authorities {
-		t.Authorities = append(t.Authorities, Authority{AuthoritySpec: a, Owner: a.Slot.Component()})
+		if r.met(a.When) {
+			t.Authorities = append(t.Authorities, Authority{AuthoritySpec: a, Owner: a.Slot.Component()})
+		}
 	}
 	for _, c := range p.Components {
+		if !r.met(c.When) {
+			continue
+		}
+		c.Authority = r.authority(c)
 		comp := Component{ComponentSpec: c}
 		for i := range t.Authorities {
 			if a := &t.Authorities[i]; a.ID == c.Authority {
@@ -388,17 +525,69 @@ func (r *resolver) parts() {
 				comp.Slots = append(comp.Slots, s.ID)
 			}
 		}
-		t.Components = append(t.Components, comp)
+		if len(comp.Slots) > 0 {
+			t.Components = append(t.Components, comp)
+		}
 	}
 }
 
 func (r *resolver) edges() {
 	for _, e := range r.t.Profile.Edges {
-		r.t.Edges = append(r.t.Edges, Edge{
-			ID: e.ID, Title: e.Title, Client: e.Client, Server: e.Server, Dials: r.dials(e.Dials),
-			ServerCA: e.ServerCA, ClientCA: e.ClientCA, Identity: e.Identity, Note: e.Note,
-		})
+		client, server := r.t.Profile.slotSpec(e.Client.Slot), r.t.Profile.slotSpec(e.Server.Slot)
+		if !r.met(e.When) || server == nil || !r.met(server.When) || client != nil && !r.met(client.When) {
+			continue
+		}
+		var clientPer Per
+		if client != nil {
+			clientPer = client.Per
+		}
+		// A member does not dial itself where there are others.
+		pairs, whole := pairUp(instances(clientPer, r.nodes), instances(server.Per, r.nodes), e.Client.Slot == e.Server.Slot)
+		for _, p := range pairs {
+			r.t.Edges = append(r.t.Edges, r.edge(e, p[0], p[1], whole))
+		}
 	}
+	r.node = nil
+}
+
+// edge is one connection from the client's node to the server's.
+func (r *resolver) edge(e EdgeSpec, client, server *Node, pairs int) Edge {
+	out := Edge{
+		ID: e.ID, Base: e.ID, Title: e.Title, Client: e.Client, Server: e.Server,
+		ServerCA: e.ServerCA, ClientCA: e.ClientCA, Identity: e.Identity, Note: e.Note, Pairs: pairs,
+	}
+	r.node = server
+	out.Dials = r.dials(e.Dials)
+	r.node = client
+	out.From = r.dials(e.From)
+	if len(r.nodes) > 1 {
+		if client != nil {
+			out.Client.Slot = e.Client.Slot.At(client.Name)
+			out.Client.Name += " on " + client.Name
+		}
+		if server != nil {
+			out.Server.Slot = e.Server.Slot.At(server.Name)
+			out.Server.Name += " on " + server.Name
+		}
+		if (client != nil || server != nil) && pairs > 1 {
+			out.ID = string(SlotID(e.ID).At(strings.Trim(name(client)+"-"+name(server), "-")))
+		}
+	}
+	// Where the conditions leave an authority out, another signs its slots.
+	if s := r.t.Slot(out.Server.Slot); s != nil && out.ServerCA != "" && r.t.Authority(out.ServerCA) == nil {
+		out.ServerCA = s.Authority
+	}
+	if s := r.t.Slot(out.Client.Slot); s != nil && out.ClientCA != "" && r.t.Authority(out.ClientCA) == nil {
+		out.ClientCA = s.Authority
+	}
+	return out
+}
+
+func name(n *Node) string {
+	if n == nil {
+		return ""
+	}
+	return n.Name
 }
 
 // Slot is the slot of that name, nil when there is none.

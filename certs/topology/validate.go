@@ -82,7 +82,7 @@ func (v *validator) algorithms(path string, list []string) {
 }
 
 func (v *validator) facts() {
-	types := []FactType{TypeLabel, TypeDomain, TypeHost, TypeHosts, TypeCIDRs, TypeAddresses, TypeText}
+	types := []FactType{TypeLabel, TypeDomain, TypeHost, TypeHosts, TypeCIDRs, TypeAddresses, TypeText, TypeNode, TypeVersion, TypeSPIFFE}
 	seen := map[string]bool{}
 	for i, f := range v.p.Facts {
 		path := fmt.Sprintf("facts[%d]", i)
@@ -95,11 +95,11 @@ func (v *validator) facts() {
 			v.bad(path+".name", "each stands for the host of a step; choose another name")
 		}
 		if !slices.Contains(types, f.Type) {
-			v.bad(path+".type", "unknown type %q: use label, domain, host, hosts, cidrs, addresses or text", f.Type)
+			v.bad(path+".type", "unknown type %q: use label, domain, host, hosts, cidrs, addresses, text, node, version or spiffe", f.Type)
 		}
 		// A default may use only facts defined above it, so that defaults cannot turn in a circle.
 		for _, used := range v.expr(path+".default", f.Default) {
-			if !seen[used] {
+			if !seen[used] && !slices.Contains(nodeLists, used) {
 				v.bad(path+".default", "uses fact %q, which is not defined above it", used)
 			}
 		}
@@ -120,6 +120,9 @@ func (v *validator) expr(path, s string) []string {
 			continue
 		}
 		used = append(used, part.fact)
+		if slices.Contains(nodeLists, part.fact) && v.p.HasNodes() {
+			continue
+		}
 		if v.fact(part.fact) == nil {
 			v.bad(path, "unknown fact %q", part.fact)
 		} else if part.function == "cidrhost" && v.fact(part.fact).Type != TypeCIDRs {
@@ -150,6 +153,7 @@ func (v *validator) parts() {
 			v.bad(path+".id", "root is the name of the CA above all authorities; choose another")
 		}
 		seenA[a.ID] = true
+		v.when(path+".when", a.When)
 		if s := v.slot(a.Slot); s == nil {
 			v.bad(path+".slot", "unknown slot %q", a.Slot)
 		} else if s.Kind != CA {
@@ -174,6 +178,14 @@ func (v *validator) parts() {
 			v.bad(path+".id", "component %q has no slot", c.ID)
 		}
 		seenC[c.ID] = true
+		v.when(path+".when", c.When)
+		for j, o := range c.Variants {
+			at := fmt.Sprintf("%s.variants[%d]", path, j)
+			v.when(at+".when", o.When)
+			if !seenA[o.Authority] {
+				v.bad(at+".authority", "unknown authority %q", o.Authority)
+			}
+		}
 		if !seenA[c.Authority] {
 			v.bad(path+".authority", "unknown authority %q", c.Authority)
 		}
@@ -226,7 +238,7 @@ func (v *validator) slots() {
 			if len(s.Usages) == 0 {
 				v.bad(path+".usages", "a leaf needs server auth, client auth or both")
 			}
-			if c != nil && s.Authority != "" && s.Authority != c.Authority {
+			if c != nil && s.Authority != "" && s.Authority != c.Authority && len(c.Variants) == 0 {
 				v.bad(path+".authority", "is %q, and component %q belongs to authority %q", s.Authority, c.ID, c.Authority)
 			}
 		case CA:
@@ -241,6 +253,7 @@ func (v *validator) slots() {
 		for j, o := range s.Subject.O {
 			v.expr(fmt.Sprintf("%s.subject.o[%d]", path, j), o)
 		}
+		v.conditions(path, s)
 		v.names(path+".names", s.Names)
 		v.usages(path+".usages", s.Usages)
 		v.usages(path+".requires.usages", s.Requires.Usages)

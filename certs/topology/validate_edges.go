@@ -28,10 +28,12 @@ func (v *validator) edges() {
 		if e.ClientCA != "" && e.Client.Slot == "" {
 			v.bad(path+".client.slot", "is needed: the server asks for a client certificate")
 		}
-		if !slices.Contains([]Identity{IdentityNone, IdentityKubernetes, IdentityPeer}, e.Identity) {
-			v.bad(path+".identity", "must be kubernetes, etcd-peer or left out, not %q", e.Identity)
+		if !slices.Contains([]Identity{IdentityNone, IdentityKubernetes, IdentityPeer, IdentityTypha, IdentityFrontProxy}, e.Identity) {
+			v.bad(path+".identity", "must be kubernetes, etcd-peer, typha, front-proxy or left out, not %q", e.Identity)
 		}
 		v.names(path+".dials", e.Dials)
+		v.names(path+".from", e.From)
+		v.when(path+".when", e.When)
 	}
 }
 
@@ -55,6 +57,7 @@ func (v *validator) rest() {
 			v.bad(path+".file", "is empty")
 		}
 		v.file(path+".file", k.File, k.Slot)
+		v.when(path+".when", k.When)
 		v.expr(path+".server", k.Server)
 		v.expr(path+".cluster", k.Cluster)
 	}
@@ -68,6 +71,7 @@ func (v *validator) step(path string, s Step) {
 	v.expr(path+".text", s.Text)
 	if s.Each != "" {
 		switch f := v.fact(s.Each); {
+		case slices.Contains(nodeLists, s.Each) && v.p.HasNodes():
 		case f == nil:
 			v.bad(path+".each", "unknown fact %q", s.Each)
 		case !f.Lists():

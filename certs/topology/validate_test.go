@@ -30,7 +30,7 @@ func TestEachMistakeInAProfileIsNamed(t *testing.T) {
 		{"fact's name", func(p *Profile) { p.Facts[0].Name = "Name" }, `facts[0].name: must be lower-case letters, digits, dots and dashes, not "Name"`},
 		{"fact twice", func(p *Profile) { p.Facts[3].Name = "cidr" }, `facts[3].name: fact "cidr" is defined twice`},
 		{"fact called each", func(p *Profile) { p.Facts[3].Name = "each" }, `facts[3].name: each stands for the host of a step; choose another name`},
-		{"fact's type", func(p *Profile) { p.Facts[0].Type = "string" }, `facts[0].type: unknown type "string": use label, domain, host, hosts, cidrs, addresses or text`},
+		{"fact's type", func(p *Profile) { p.Facts[0].Type = "string" }, `facts[0].type: unknown type "string": use label, domain, host, hosts, cidrs, addresses, text, node, version or spiffe`},
 		{"default from below", func(p *Profile) { p.Facts[0].Default = "{{note}}" }, `facts[0].default: uses fact "note", which is not defined above it`},
 		{"default from itself", func(p *Profile) { p.Facts[0].Default = "{{name}}" }, `facts[0].default: uses fact "name", which is not defined above it`},
 		{"authority's name", func(p *Profile) { p.Authorities = append(p.Authorities, AuthoritySpec{ID: "A", Slot: "main/ca"}) }, `authorities[1].id: must be lower-case letters, digits, dots and dashes, not "A"`},
@@ -94,7 +94,7 @@ func TestEachMistakeInAProfileIsNamed(t *testing.T) {
 		{"edge's CA for the server", func(p *Profile) { p.Edges[0].ServerCA = "x" }, `edges[0].serverCA: unknown authority "x"`},
 		{"edge's CA for the client", func(p *Profile) { p.Edges[0].ClientCA = "x" }, `edges[0].clientCA: unknown authority "x"`},
 		{"client CA without a client", func(p *Profile) { p.Edges[0].Client.Slot = "" }, "edges[0].client.slot: is needed: the server asks for a client certificate"},
-		{"edge's identity", func(p *Profile) { p.Edges[0].Identity = "uri" }, `edges[0].identity: must be kubernetes, etcd-peer or left out, not "uri"`},
+		{"edge's identity", func(p *Profile) { p.Edges[0].Identity = "uri" }, `edges[0].identity: must be kubernetes, etcd-peer, typha, front-proxy or left out, not "uri"`},
 		{"edge's dials", func(p *Profile) { p.Edges[0].Dials[0].Host = "{{x}}" }, `edges[0].dials[0].host: unknown fact "x"`},
 		{"kubeconfig's slot", func(p *Profile) {
 			p.Slots[1].Consumers = nil

@@ -1,0 +1,65 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+)
+
+// when checks a condition and the facts that it reads.
+func (v *validator) when(path, s string) {
+	c, err := parseCondition(s)
+	if err != nil {
+		v.bad(path, "%v", err)
+		return
+	}
+	for _, cl := range c {
+		f := v.fact(cl.fact)
+		switch {
+		case f == nil:
+			v.bad(path, "unknown fact %q", cl.fact)
+		case slices.Contains([]string{"<", "<=", ">", ">="}, cl.op) && f.Type != TypeVersion:
+			v.bad(path, "%s compares versions, and fact %q is of type %s", cl.op, cl.fact, f.Type)
+		case len(f.Choices) > 0 && (cl.op == "==" || cl.op == "!=") && !slices.Contains(f.Choices, cl.value):
+			v.bad(path, "fact %q is never %q; it is one of %v", cl.fact, cl.value, f.Choices)
+		}
+	}
+}
+
+// conditions checks what a slot is there for, and how it differs.
+func (v *validator) conditions(path string, s SlotSpec) {
+	v.when(path+".when", s.When)
+	for _, p := range []struct {
+		field string
+		per   Per
+	}{{"per", s.Per}, {"on", s.On}} {
+		if !slices.Contains([]Per{PerCluster, PerNode, PerControlPlane}, p.per) {
+			v.bad(path+"."+p.field, "must be node, control-plane or left out, not %q", p.per)
+		}
+	}
+	if s.Per != PerCluster && (v.fact(nodeName) == nil || v.fact(nodeAddresses) == nil) {
+		v.bad(path+".per", "needs the facts node.name and node.addresses, for the cluster of one node")
+	}
+	if s.Per != PerCluster && s.Kind == CA {
+		v.bad(path+".per", "a CA is the cluster's, and there cannot be one for each node")
+	}
+	v.expr(path+".requires.uri", s.Requires.URI)
+	for i, o := range s.Variants {
+		at := fmt.Sprintf("%s.variants[%d]", path, i)
+		v.when(at+".when", o.When)
+		if o.When == "" {
+			v.bad(at+".when", "is empty: a variant is there under a condition")
+		}
+		if o.Subject != nil {
+			v.expr(at+".subject.cn", o.Subject.CN)
+			for j, org := range o.Subject.O {
+				v.expr(fmt.Sprintf("%s.subject.o[%d]", at, j), org)
+			}
+		}
+		v.names(at+".names", o.Names)
+		v.usages(at+".usages", o.Usages)
+		if o.Requires != nil {
+			v.expr(at+".requires.cn", o.Requires.CN)
+			v.expr(at+".requires.uri", o.Requires.URI)
+		}
+	}
+}
