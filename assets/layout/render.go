@@ -2,7 +2,6 @@ package layout
 
 import (
 	"fmt"
-	"io/fs"
 	"iter"
 	"path"
 	"slices"
@@ -77,27 +76,6 @@ func Files(r Request) iter.Seq2[File, error] {
 			}
 		}
 	}
-}
-
-// Dirs gives every directory of the files its mode, by its path below the
-// output directory, "." among them: 0700 where a private key lies in it or
-// below it, 0755 elsewhere. The output directory itself is 0755 at least in
-// part for others: its certificates may be read, ca/ may not.
-func Dirs(files iter.Seq[File]) map[string]fs.FileMode {
-	out := map[string]fs.FileMode{".": 0o755}
-	for f := range files {
-		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
-			if out[dir] == 0 {
-				out[dir] = 0o755
-			}
-		}
-		if f.Private() {
-			if dir := path.Dir(f.Path); dir != "." {
-				out[dir] = 0o700
-			}
-		}
-	}
-	return out
 }
 
 // job is one call of Files.

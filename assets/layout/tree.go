@@ -2,6 +2,7 @@ package layout
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"iter"
@@ -94,7 +95,7 @@ func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
 	cluster := namedCluster{Name: k.Cluster}
 	cluster.Cluster.Server = k.Server
 	cluster.Cluster.CA = base64.StdEncoding.EncodeToString(certificates(anchor))
-	user := namedUser{Name: slot.Subject.CN}
+	user := namedUser{Name: cmp.Or(slot.Subject.CN, slot.ID.Name())}
 	user.User.Certificate = base64.StdEncoding.EncodeToString(cert.Data)
 	user.User.Key = base64.StdEncoding.EncodeToString(key.Data)
 	context := namedContext{Name: user.Name + "@" + k.Cluster}

@@ -288,3 +288,18 @@ func FuzzDecode(f *testing.F) {
 		Locate(data, "facts.a")
 	})
 }
+
+func BenchmarkDecode(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("slots:\n")
+	for i := range 1000 {
+		fmt.Fprintf(&text, "  - {id: slot-%d, kind: leaf, names: [a, b, c]}\n", i)
+	}
+	data := []byte(text.String())
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if err := Decode("f", data, &document{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
