@@ -1,0 +1,269 @@
+package wizard
+
+import (
+	"bytes"
+	"time"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// settleTime is how long no key comes before a text without paste brackets
+// counts as whole: until then an enter is one of its line ends. Over a slow
+// line such a text comes in pieces.
+const settleTime = 200 * time.Millisecond
+
+// pasteBox takes pasted PEM. What it holds is shown by its armour lines alone:
+// never a byte of a block's body, private or not, and no text outside blocks,
+// which may be a key whose armour was lost.
+type pasteBox struct {
+	*Env
+	judge *judge
+	field flow.Field
+
+	data     []byte // owned here, cleared when it is dropped
+	tooBig   bool
+	settling bool // keys of a text without brackets are still coming
+	cr       bool // the last key was a return: a line feed behind it is the same line end
+	gen      int
+
+	look    *preview
+	pending bool
+}
+
+type (
+	settledMsg struct {
+		to  *pasteBox
+		gen int
+	}
+	pasteLookedMsg struct {
+		to   *pasteBox
+		gen  int
+		look *preview
+	}
+)
+
+func newPasteBox(env *Env, j *judge) *pasteBox { return &pasteBox{Env: env, judge: j} }
+
+// open starts an empty paste for a field.
+func (b *pasteBox) open(f flow.Field) {
+	b.drop()
+	b.field = f
+}
+
+// drop forgets everything that was pasted.
+func (b *pasteBox) drop() {
+	clear(b.data[:cap(b.data)])
+	b.data, b.tooBig, b.settling, b.cr, b.look, b.pending = b.data[:0], false, false, false, nil, false
+	b.gen++
+}
+
+// add appends to the text. The old bytes are cleared when it moves.
+func (b *pasteBox) add(piece []byte) {
+	if b.tooBig || len(b.data)+len(piece) > maxPaste {
+		b.drop()
+		b.tooBig = true
+		return
+	}
+	if need := len(b.data) + len(piece); need > cap(b.data) {
+		grown := make([]byte, len(b.data), max(need, 2*cap(b.data), 8<<10))
+		copy(grown, b.data)
+		clear(b.data[:cap(b.data)])
+		b.data = grown
+	}
+	b.data = append(b.data, piece...)
+}
+
+// addRunes appends text and forgets the runes that it came in.
+func (b *pasteBox) addRunes(runes []rune) {
+	piece := make([]byte, 0, len(runes)+8)
+	for _, r := range runes {
+		piece = utf8.AppendRune(piece, r)
+	}
+	piece = bytes.ReplaceAll(piece, []byte("\r\n"), []byte("\n"))
+	for i, c := range piece {
+		if c == '\r' {
+			piece[i] = '\n'
+		}
+	}
+	b.add(piece)
+	clear(piece)
+	clear(runes)
+}
+
+// Keys of the paste pane.
+var pasteKeys = struct{ keep, empty key.Binding }{
+	keep:  key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "keep")),
+	empty: key.NewBinding(key.WithKeys("ctrl+u"), key.WithHelp("ctrl+u", "clear")),
+}
+
+func (b *pasteBox) keys() []key.Binding {
+	if !b.whole() {
+		return []key.Binding{pasteKeys.empty}
+	}
+	return []key.Binding{pasteKeys.keep, pasteKeys.empty}
+}
+
+// whole says that something was pasted and no block of it is still open.
+func (b *pasteBox) whole() bool {
+	if b.settling || len(bytes.TrimSpace(b.data)) == 0 {
+		return false
+	}
+	spans := pemSpans(b.data)
+	return len(spans) == 0 || spans[len(spans)-1].closed
+}
+
+// update takes a key or a message of its own; keep says that the person wants
+// what was pasted to be filed.
+func (b *pasteBox) update(msg tea.Msg) (keep bool, cmd tea.Cmd) {
+	switch msg := msg.(type) {
+	case settledMsg:
+		if msg.to == b && msg.gen == b.gen {
+			b.settling = false
+			return false, b.examine()
+		}
+	case pasteLookedMsg:
+		if msg.to == b && msg.gen == b.gen {
+			b.look, b.pending = msg.look, false
+		}
+	case tea.KeyMsg:
+		return b.press(msg)
+	}
+	return false, nil
+}
+
+func (b *pasteBox) press(msg tea.KeyMsg) (keep bool, cmd tea.Cmd) {
+	wasCR := b.cr
+	b.cr = false
+	switch {
+	case msg.Paste:
+		b.addRunes(msg.Runes)
+		b.gen++
+		b.settling = false
+		return false, b.examine()
+	case msg.Type == tea.KeyRunes || msg.Type == tea.KeySpace:
+		if !msg.Alt {
+			b.addRunes(msg.Runes)
+		}
+		return false, b.settle()
+	case msg.Type == tea.KeyTab:
+		b.add([]byte{'\t'})
+		return false, b.settle()
+	case key.Matches(msg, pasteKeys.keep):
+		if b.whole() {
+			return true, nil
+		}
+		b.cr = true
+		b.newline()
+		return false, b.settle()
+	case msg.Type == tea.KeyCtrlJ:
+		if !wasCR {
+			b.newline()
+		}
+		return false, b.settle()
+	case key.Matches(msg, pasteKeys.empty):
+		b.drop()
+	}
+	return false, nil
+}
+
+func (b *pasteBox) newline() {
+	if len(b.data) > 0 {
+		b.add([]byte{'\n'})
+	}
+}
+
+// settle waits for the rest of a text that comes as keys.
+func (b *pasteBox) settle() tea.Cmd {
+	b.gen++
+	b.settling, b.look, b.pending = true, nil, false
+	gen := b.gen
+	return b.Tick(settleTime, settledMsg{b, gen})
+}
+
+// examine has a whole text judged as if it were filed already.
+func (b *pasteBox) examine() tea.Cmd {
+	b.look, b.pending = nil, false
+	if !b.whole() {
+		return nil
+	}
+	b.pending = true
+	sources := map[flow.Field]flow.Source{}
+	parts := splitPaste(b.data)
+	for f, data := range parts.place(b.field, b.taken) {
+		sources[f] = flow.Source{Pasted: data}
+	}
+	gen, look := b.gen, b.judge.pasted(bytes.Clone(b.data), sources, b.field.Slot)
+	parts.clear()
+	return func() tea.Msg { return pasteLookedMsg{b, gen, look()} }
+}
+
+func (b *pasteBox) taken(f flow.Field) bool { return !b.Flow.Source(f).Empty() }
+
+// file hands what was pasted to the flow, each part for its field, and forgets it.
+func (b *pasteBox) file() (events []flow.SetSource) {
+	placed := splitPaste(b.data).place(b.field, b.taken)
+	for _, part := range []flow.Part{flow.PartCert, flow.PartKey} {
+		f := flow.Field{Slot: b.field.Slot, Part: part}
+		if data := placed[f]; len(data) > 0 {
+			events = append(events, flow.SetSource{Field: f, Source: flow.Source{Pasted: data}})
+		}
+	}
+	b.drop()
+	return events
+}
+
+// title is how much was pasted: paste · 1 block, 12 lines, 0.7K.
+func (b *pasteBox) title() string {
+	if len(b.data) == 0 {
+		return "paste"
+	}
+	n := bytes.Count(bytes.TrimRight(b.data, "\n"), []byte("\n")) + 1
+	size := shortSize(int64(len(b.data)))
+	return "paste " + b.Theme.Border().Separator + " " + count(len(pemSpans(b.data)), "block") + ", " + count(n, "line") + ", " + size
+}
+
+// lines are the text as it may be shown.
+func (b *pasteBox) lines(w, h int) []string {
+	th := b.Theme
+	if b.tooBig {
+		return styled(th, theme.Bad, wrap("more than 1 MiB was pasted, so nothing was kept; give the file's path instead: esc, then t", w))
+	}
+	var out []string
+	faint := func(s string) { out = append(out, th.Line().Add(theme.Faint, s).String()) }
+	at := 0
+	other := func(text []byte) {
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			faint("… " + count(bytes.Count(text, []byte("\n"))+1, "line") + " of other text, not shown")
+		}
+	}
+	for _, s := range pemSpans(b.data) {
+		other(b.data[at:s.from])
+		at = s.to
+		label := s.label
+		if label == "" {
+			label = "(another label)"
+		}
+		out = append(out, th.Line().Plain("-----BEGIN "+label+"-----").String())
+		switch {
+		case s.private():
+			faint("… not shown")
+		case s.lines > 0:
+			faint("… " + count(s.lines, "line"))
+		}
+		if s.closed {
+			out = append(out, th.Line().Plain("-----END "+label+"-----").String())
+		}
+	}
+	other(b.data[at:])
+	out = append(out, th.Line().Add(theme.Cursor, "█").String())
+	if h > 0 && len(out) > h { // the end is where the next key goes
+		head := out[0]
+		out = append([]string{head, th.Line().Add(theme.Faint, "…").String()}, out[len(out)-max(0, h-2):]...)
+	}
+	return out
+}

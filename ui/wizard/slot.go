@@ -1,0 +1,518 @@
+package wizard
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// slotScreen is what the CA and the Certs steps have in common: fields to be
+// filled with a file, a path or a paste, and what is thought of them. ca.go and
+// certs.go make one each.
+type slotScreen struct {
+	*Env
+	step flow.Step
+	mode topology.Mode
+
+	focus  slotFocus
+	at     slotRow // the row under the cursor
+	from   int     // first row of the list in view
+	scroll int     // first line of the verdict in view
+	deep   int     // how far the verdict can be scrolled, as drawn last
+	opened bool
+	narrow bool // as drawn last: one pane
+
+	judge  *judge
+	picker *picker
+	paste  *pasteBox
+	path   *pathPrompt
+	secret *secretPrompt
+	filled filledPane
+	folder string // where the last file came from
+}
+
+// slotFocus is the part of the screen that the keys go to.
+type slotFocus int
+
+const (
+	onList slotFocus = iota
+	onVerdict
+	onPicker
+	onPaste
+	onPath
+	onSecret
+	onFilled
+)
+
+// slotRow is one row of the list.
+type slotRow struct {
+	kind  rowKind
+	comp  topology.ComponentID
+	field flow.Field
+}
+
+type rowKind int
+
+const (
+	headingRow rowKind = iota // a component
+	fieldRow                  // a certificate or a key
+	optionRow                 // an intermediate of our own under the CA
+)
+
+func newSlotScreen(env *Env, step flow.Step, mode topology.Mode) *slotScreen {
+	j := newJudge(env)
+	return &slotScreen{
+		Env: env, step: step, mode: mode, judge: j,
+		picker: newPicker(env, j), paste: newPasteBox(env, j), path: newPathPrompt(env), secret: &secretPrompt{},
+	}
+}
+
+// rows are the fields that these modes ask for, component by component.
+func (s *slotScreen) rows() []slotRow {
+	var out []slotRow
+	t, plan := s.Flow.Topology(), s.Flow.Plan()
+	for _, c := range t.Components {
+		if plan.Mode(c.ID) != s.mode {
+			continue
+		}
+		due := t.Due(c.ID, s.mode)
+		if len(due) == 0 {
+			continue
+		}
+		out = append(out, slotRow{kind: headingRow, comp: c.ID})
+		for _, slot := range due {
+			for _, part := range slotParts(slot) {
+				out = append(out, slotRow{fieldRow, c.ID, flow.Field{Slot: slot.ID, Part: part}})
+			}
+		}
+		if s.mode == topology.BringCA {
+			out = append(out, slotRow{kind: optionRow, comp: c.ID})
+		}
+	}
+	return out
+}
+
+// slotParts are the fields of a slot in the order in which they are asked for.
+func slotParts(slot *topology.Slot) []flow.Part {
+	if slot.Kind == topology.KeyPair {
+		return []flow.Part{flow.PartKey, flow.PartCert}
+	}
+	return []flow.Part{flow.PartCert, flow.PartKey}
+}
+
+// needed says whether the step cannot be left while a field is empty.
+func (s *slotScreen) needed(f flow.Field) bool {
+	slot := s.Flow.Topology().Slot(f.Slot)
+	switch {
+	case slot == nil, slot.Optional && s.Flow.Source(flow.Field{Slot: f.Slot, Part: other(f.Part)}).Empty():
+		return false
+	case slot.Kind == topology.KeyPair:
+		return f.Part == flow.PartKey
+	case slot.Kind == topology.CA && f.Part == flow.PartKey:
+		return s.mode == topology.BringCA
+	}
+	return true
+}
+
+func other(p flow.Part) flow.Part {
+	if p == flow.PartCert {
+		return flow.PartKey
+	}
+	return flow.PartCert
+}
+
+// filledElsewhere says that a field is empty because its other half came in one
+// file with it.
+func (s *slotScreen) filledElsewhere(f flow.Field) bool {
+	v := s.Flow.Verdict(f.Slot)
+	if !s.Flow.Source(f).Empty() || v.Pair == nil {
+		return false
+	}
+	if f.Part == flow.PartKey {
+		return v.Pair.Key != nil
+	}
+	return v.Pair.Leaf() != nil
+}
+
+// missing says that a field still has to be filled.
+func (s *slotScreen) missing(f flow.Field) bool {
+	return s.needed(f) && s.Flow.Source(f).Empty() && !s.filledElsewhere(f)
+}
+
+// selected is the row under the cursor among rows. A row that is gone gives way
+// to the first that can be chosen.
+func (s *slotScreen) selected(rows []slotRow) int {
+	if i := slices.Index(rows, s.at); i >= 0 {
+		return i
+	}
+	for i, r := range rows {
+		if r.kind != headingRow {
+			s.at = r
+			return i
+		}
+	}
+	return -1
+}
+
+// field is the field under the cursor; on another row the first of the component.
+func (s *slotScreen) field() (flow.Field, bool) {
+	rows := s.rows()
+	i := s.selected(rows)
+	if i < 0 {
+		return flow.Field{}, false
+	}
+	if rows[i].kind == fieldRow {
+		return rows[i].field, true
+	}
+	for _, r := range rows {
+		if r.kind == fieldRow && r.comp == rows[i].comp {
+			return r.field, true
+		}
+	}
+	return flow.Field{}, false
+}
+
+func (s *slotScreen) move(step int) {
+	rows := s.rows()
+	i := s.selected(rows)
+	if i < 0 {
+		return
+	}
+	dir := 1
+	if step < 0 {
+		dir = -1
+	}
+	to := max(0, min(i+step, len(rows)-1))
+	for to >= 0 && to < len(rows) && rows[to].kind == headingRow {
+		to += dir
+	}
+	if to < 0 || to >= len(rows) {
+		to = i
+		if abs(step) > 1 { // home on a list that begins with a heading
+			for j, r := range rows {
+				if r.kind != headingRow {
+					to = j
+					break
+				}
+			}
+		}
+	}
+	s.goTo(rows[to])
+}
+
+func abs(n int) int { return max(n, -n) }
+
+func (s *slotScreen) goTo(r slotRow) {
+	if r != s.at {
+		s.at, s.scroll = r, 0
+	}
+}
+
+// goToField puts the cursor on a field.
+func (s *slotScreen) goToField(f flow.Field) {
+	for _, r := range s.rows() {
+		if r.kind == fieldRow && r.field == f {
+			s.goTo(r)
+		}
+	}
+}
+
+// Open shows the screen. The first time in the CA step the picker is there at
+// once, because a file is what is asked for.
+func (s *slotScreen) Open() tea.Cmd {
+	if s.focus == onPicker {
+		return s.picker.again()
+	}
+	first := !s.opened
+	s.opened = true
+	if f, ok := s.field(); ok && first && s.mode == topology.BringCA && s.untouched() {
+		return s.pick(f)
+	}
+	return nil
+}
+
+// untouched says that nothing was handed over yet.
+func (s *slotScreen) untouched() bool {
+	return !slices.ContainsFunc(s.rows(), func(r slotRow) bool { return r.kind == fieldRow && !s.Flow.Source(r.field).Empty() })
+}
+
+// Update takes a key, a paste or a message of the screen's own.
+func (s *slotScreen) Update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case listedMsg, restedMsg, lookedMsg:
+		_, cmd := s.picker.update(msg)
+		return cmd
+	case settledMsg, pasteLookedMsg:
+		_, cmd := s.paste.update(msg)
+		return cmd
+	case completedMsg:
+		if msg.to == s.path && s.focus == onPath && s.path.complete(msg) {
+			return s.typed()
+		}
+		return nil
+	case folderMsg:
+		if msg.to == s && s.focus == onList {
+			return s.pickFrom(msg.field, msg.dir)
+		}
+		return nil
+	case tea.KeyMsg:
+		return s.key(msg)
+	}
+	return nil
+}
+
+func (s *slotScreen) key(k tea.KeyMsg) tea.Cmd {
+	switch s.focus {
+	case onPicker:
+		if k.Paste && !s.picker.finding {
+			return s.pasted(k)
+		}
+		did, cmd := s.picker.update(k)
+		return tea.Batch(cmd, s.took(did))
+	case onPaste:
+		keep, cmd := s.paste.update(k)
+		if keep {
+			return s.keepPaste()
+		}
+		return cmd
+	case onPath:
+		return s.pathKey(k)
+	case onSecret:
+		return s.secretKey(k)
+	case onFilled:
+		s.filled.press(k)
+		if s.filled.closed {
+			s.focus = onList
+		}
+		return nil
+	}
+	if k.Paste {
+		return s.pasted(k)
+	}
+	return s.listKey(k)
+}
+
+// took follows what was done in the picker.
+func (s *slotScreen) took(did picked) tea.Cmd {
+	f := s.picker.field
+	switch did.did {
+	case pickedFile:
+		s.leavePicker()
+		s.folder = filepath.Dir(did.path)
+		cmd := s.Do(flow.SetSource{Field: f, Source: flow.Source{Path: s.places().given(did.path)}})
+		return tea.Batch(cmd, s.andThen(f, did))
+	case pickedFolder:
+		s.leavePicker()
+		return s.fill(s.places().given(did.path))
+	case pickedPaste:
+		s.leavePicker()
+		s.startPaste(f)
+	case pickedType:
+		forFolder := s.picker.folder
+		s.leavePicker()
+		s.startPath(f, s.places().short(did.path)+string(filepath.Separator), forFolder)
+	}
+	return nil
+}
+
+func (s *slotScreen) leavePicker() {
+	s.picker.close()
+	s.focus = onList
+}
+
+// andThen goes on to the key of a certificate that was just chosen, when it is
+// still to be given: the picker stays open, on the file that looks like it.
+func (s *slotScreen) andThen(f flow.Field, did picked) tea.Cmd {
+	next := flow.Field{Slot: f.Slot, Part: flow.PartKey}
+	if f.Part != flow.PartCert || did.look != nil && did.look.hasKey || !s.missing(next) {
+		return nil
+	}
+	s.goToField(next)
+	s.focus = onPicker
+	s.picker.field, s.picker.folder, s.picker.pair = next, false, filepath.Base(did.path)
+	return s.picker.open(filepath.Dir(did.path), "")
+}
+
+// pick opens the picker for a field, where its file lies or the last one lay.
+func (s *slotScreen) pick(f flow.Field) tea.Cmd {
+	dir, name := s.folder, ""
+	if path := s.Flow.Source(f).Path; path != "" {
+		full := s.places().abs(path)
+		dir, name = filepath.Dir(full), filepath.Base(full)
+	} else if mate := s.Flow.Source(flow.Field{Slot: f.Slot, Part: other(f.Part)}).Path; mate != "" {
+		dir = filepath.Dir(s.places().abs(mate))
+	}
+	s.picker.pair = ""
+	if mate := s.Flow.Source(flow.Field{Slot: f.Slot, Part: flow.PartCert}).Path; f.Part == flow.PartKey && mate != "" {
+		s.picker.pair = filepath.Base(mate)
+	}
+	s.picker.field, s.picker.folder, s.focus = f, false, onPicker
+	return s.picker.open(s.startDir(dir), name)
+}
+
+// pickFrom opens the picker for a field in a folder.
+func (s *slotScreen) pickFrom(f flow.Field, dir string) tea.Cmd {
+	s.picker.field, s.picker.folder, s.picker.pair, s.focus = f, false, "", onPicker
+	return s.picker.open(dir, "")
+}
+
+func (s *slotScreen) startDir(dir string) string {
+	if dir == "" {
+		return s.places().abs(".")
+	}
+	return dir
+}
+
+// pickFolder asks for the folder that every field is filled from.
+func (s *slotScreen) pickFolder() tea.Cmd {
+	f, _ := s.field()
+	s.picker.field, s.picker.folder, s.picker.pair, s.focus = f, true, "", onPicker
+	return s.picker.open(s.startDir(s.folder), "")
+}
+
+func (s *slotScreen) fill(dir string) tea.Cmd {
+	s.focus, s.filled = onFilled, filledPane{dir: dir}
+	s.folder = s.places().abs(dir)
+	return s.Do(flow.FillFrom{Dir: dir})
+}
+
+func (s *slotScreen) startPaste(f flow.Field) {
+	s.paste.open(f)
+	s.goToField(f)
+	s.focus = onPaste
+}
+
+// pasted takes a paste while no text field is open: PEM and anything of several
+// lines for the field under the cursor, a path as the field's path.
+func (s *slotScreen) pasted(k tea.KeyMsg) tea.Cmd {
+	f, ok := s.field()
+	if s.focus == onPicker {
+		f, ok = s.picker.field, !s.picker.folder
+		s.leavePicker()
+	}
+	if !ok {
+		return nil
+	}
+	if text, path := pastedPath(k.Runes); path {
+		s.startPath(f, "", false)
+		s.path.in.Set(text)
+		return s.typed()
+	}
+	s.startPaste(f)
+	_, cmd := s.paste.update(k)
+	return cmd
+}
+
+// keepPaste files what was pasted.
+func (s *slotScreen) keepPaste() tea.Cmd {
+	at := s.paste.field
+	var cmds []tea.Cmd
+	var said []string
+	for _, e := range s.paste.file() {
+		said = append(said, pastedWords(e.Source.Pasted)+" kept as "+s.name(e.Field))
+		cmds = append(cmds, s.Do(e))
+	}
+	s.focus = onList
+	if key := (flow.Field{Slot: at.Slot, Part: flow.PartKey}); s.missing(key) {
+		s.goToField(key)
+	}
+	if len(said) > 0 {
+		s.Say(Status{theme.NoSign, strings.Join(said, ", ") + "."})
+	}
+	return tea.Batch(cmds...)
+}
+
+// name is what a field is called in a sentence: "the key of etcd server".
+func (s *slotScreen) name(f flow.Field) string {
+	slot := s.Flow.Topology().Slot(f.Slot)
+	if slot == nil {
+		return string(f.Slot)
+	}
+	what := "certificate"
+	switch {
+	case f.Part == flow.PartKey:
+		what = "key"
+	case slot.Kind == topology.KeyPair:
+		what = "public key"
+	}
+	return "the " + what + " of " + slot.Title
+}
+
+// valueText is what a field holds, in a few words. It is escaped.
+func (s *slotScreen) valueText(f flow.Field) string {
+	src := s.Flow.Source(f)
+	switch {
+	case src.Path != "":
+		return untrusted.Text(s.places().short(src.Path)).String()
+	case len(src.Pasted) > 0:
+		return "pasted, " + pastedWords(src.Pasted)
+	case s.filledElsewhere(f):
+		return "in the same file"
+	case s.needed(f):
+		return "needed"
+	}
+	return "optional"
+}
+
+// Back closes what is open, innermost first.
+func (s *slotScreen) Back() bool {
+	switch s.focus {
+	case onList:
+		return false
+	case onPicker:
+		if s.picker.back() {
+			return true
+		}
+		s.picker.close()
+	case onPaste:
+		s.paste.drop()
+	case onSecret:
+		s.secret.drop()
+	}
+	s.focus = onList
+	return true
+}
+
+// Typing says that letters belong to a text.
+func (s *slotScreen) Typing() bool {
+	switch s.focus {
+	case onPaste, onPath, onSecret:
+		return true
+	case onPicker:
+		return s.picker.finding
+	}
+	return false
+}
+
+// TakesPEM says that a pasted block finds its place now.
+func (s *slotScreen) TakesPEM() bool {
+	switch s.focus {
+	case onSecret, onFilled:
+		return false
+	case onPath:
+		return !s.path.forFolder
+	case onPicker:
+		return !s.picker.finding && !s.picker.folder
+	}
+	return true
+}
+
+// JumpTo puts the cursor on what a blocker is about.
+func (s *slotScreen) JumpTo(b flow.Blocker) tea.Cmd {
+	s.focus = onList
+	for _, r := range s.rows() {
+		if r.kind == fieldRow && (r.field == flow.Field{Slot: b.Slot, Part: b.Part} || b.Slot == "" && string(r.comp) == b.Where) {
+			s.goTo(r)
+			return nil
+		}
+	}
+	s.goToField(flow.Field{Slot: b.Slot, Part: flow.PartCert})
+	return nil
+}

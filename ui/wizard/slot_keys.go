@@ -1,0 +1,357 @@
+package wizard
+
+import (
+	"slices"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/check"
+	"certwright/certs/topology"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// Keys of the list of fields and of the verdict beside it.
+var slotKeys = struct {
+	up, down, top, bottom, enter, choose, paste, typed, clear, secret key.Binding
+	fill, problem, generate, bringCA, bringCerts, own, pane           key.Binding
+	scroll, scrollDown, page, pageDown, list                          key.Binding
+}{
+	up:         key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "field")),
+	down:       key.NewBinding(key.WithKeys("down", "j")),
+	top:        key.NewBinding(key.WithKeys("home")),
+	bottom:     key.NewBinding(key.WithKeys("end")),
+	enter:      key.NewBinding(key.WithKeys("enter")), // its help says what it does now
+	choose:     key.NewBinding(key.WithKeys("o"), key.WithHelp("o", "choose a file")),
+	paste:      key.NewBinding(key.WithKeys("p"), key.WithHelp("p", "paste")),
+	typed:      key.NewBinding(key.WithKeys("t"), key.WithHelp("t", "type path")),
+	clear:      key.NewBinding(key.WithKeys("x", "delete"), key.WithHelp("x", "clear")),
+	secret:     key.NewBinding(key.WithKeys("e"), key.WithHelp("e", "passphrase")),
+	fill:       key.NewBinding(key.WithKeys("d"), key.WithHelp("d", "fill from a folder")),
+	problem:    key.NewBinding(key.WithKeys("n"), key.WithHelp("n", "next problem")),
+	generate:   key.NewBinding(key.WithKeys("g"), key.WithHelp("g", "generate instead")),
+	bringCA:    key.NewBinding(key.WithKeys("c"), key.WithHelp("c", "bring CA instead")),
+	bringCerts: key.NewBinding(key.WithKeys("b"), key.WithHelp("b", "bring certs instead")),
+	own:        key.NewBinding(key.WithKeys("i", " "), key.WithHelp("i", "own intermediate")),
+	pane:       key.NewBinding(key.WithKeys("tab"), key.WithHelp("tab", "pane")),
+	scroll:     key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "scroll")),
+	scrollDown: key.NewBinding(key.WithKeys("down", "j")),
+	page:       key.NewBinding(key.WithKeys("pgup"), key.WithHelp("pgup/pgdn", "page")),
+	pageDown:   key.NewBinding(key.WithKeys("pgdown")),
+	list:       key.NewBinding(key.WithKeys("tab"), key.WithHelp("tab", "pane")),
+}
+
+// enterDoes is what enter does on the row under the cursor.
+type enterDoes string
+
+const (
+	enterNext    enterDoes = "next"
+	enterChoose  enterDoes = "choose"
+	enterSecret  enterDoes = "passphrase"
+	enterVerdict enterDoes = "details"
+	enterProblem enterDoes = "next problem"
+)
+
+func (s *slotScreen) enter() enterDoes {
+	rows := s.rows()
+	i := s.selected(rows)
+	switch {
+	case i < 0 || len(s.Flow.Blockers(s.step)) == 0:
+		return enterNext
+	case rows[i].kind != fieldRow:
+		return enterProblem
+	}
+	f := rows[i].field
+	switch {
+	case s.wantsSecret(f):
+		return enterSecret
+	case s.missing(f):
+		return enterChoose
+	case s.narrow && s.focus == onList && s.sign(f) == theme.BadSign:
+		return enterVerdict
+	case s.sign(f) == theme.BadSign && s.firstBlocker() == f.Slot:
+		return enterChoose
+	}
+	return enterProblem
+}
+
+func (s *slotScreen) firstBlocker() topology.SlotID {
+	if b := s.Flow.Blockers(s.step); len(b) > 0 {
+		return b[0].Slot
+	}
+	return ""
+}
+
+// wantsSecret says that the field's key waits for its passphrase.
+func (s *slotScreen) wantsSecret(f flow.Field) bool {
+	if !s.Flow.Verdict(f.Slot).NeedsPassphrase {
+		return false
+	}
+	key := s.Flow.Source(flow.Field{Slot: f.Slot, Part: flow.PartKey})
+	return f.Part == flow.PartKey && !key.Empty() || f.Part == flow.PartCert && key.Empty()
+}
+
+// Keys are the bindings that work now.
+func (s *slotScreen) Keys() []key.Binding {
+	k := slotKeys
+	switch s.focus {
+	case onPicker:
+		return s.picker.keys()
+	case onPaste:
+		return s.paste.keys()
+	case onPath:
+		return s.path.keys()
+	case onSecret:
+		return s.secret.keys()
+	case onFilled:
+		return s.filled.keys()
+	case onVerdict:
+		return []key.Binding{k.scroll, k.scrollDown, k.page, k.pageDown, s.enterKey(), k.list}
+	}
+	out := []key.Binding{k.up, k.down, s.enterKey()}
+	rows := s.rows()
+	i := s.selected(rows)
+	if i < 0 {
+		return []key.Binding{s.enterKey()}
+	}
+	if f, ok := s.field(); ok && rows[i].kind == fieldRow {
+		if s.enter() != enterChoose {
+			out = append(out, k.choose)
+		}
+		out = append(out, k.paste, k.typed)
+		if s.Flow.Verdict(f.Slot).NeedsPassphrase {
+			out = append(out, k.secret)
+		}
+	}
+	if s.mode == topology.BringCA {
+		out = append(out, k.own)
+	}
+	out = append(out, k.fill)
+	if s.enter() != enterProblem && s.problem() != s.at {
+		out = append(out, k.problem)
+	}
+	if rows[i].kind == fieldRow && !s.Flow.Source(rows[i].field).Empty() {
+		out = append(out, k.clear)
+	}
+	for _, m := range s.otherModes(rows[i].comp) {
+		out = append(out, modeKey(m))
+	}
+	return append(out, k.pane, k.top, k.bottom)
+}
+
+func (s *slotScreen) enterKey() key.Binding {
+	b := slotKeys.enter
+	b.SetHelp("enter", string(s.enter()))
+	return b
+}
+
+func modeKey(m topology.Mode) key.Binding {
+	switch m {
+	case topology.BringCA:
+		return slotKeys.bringCA
+	case topology.BringCerts:
+		return slotKeys.bringCerts
+	}
+	return slotKeys.generate
+}
+
+// otherModes are the modes that the component offers besides this one.
+func (s *slotScreen) otherModes(id topology.ComponentID) []topology.Mode {
+	c := s.Flow.Topology().Component(id)
+	if c == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.Modes()), func(m topology.Mode) bool { return m == s.mode })
+}
+
+func (s *slotScreen) listKey(msg tea.KeyMsg) tea.Cmd {
+	k := slotKeys
+	rows := s.rows()
+	i := s.selected(rows)
+	if key.Matches(msg, k.enter) {
+		return s.pressEnter()
+	}
+	if i < 0 {
+		return nil
+	}
+	if s.focus == onVerdict {
+		s.scrollKey(msg)
+		return nil
+	}
+	switch {
+	case key.Matches(msg, k.up):
+		s.move(-1)
+	case key.Matches(msg, k.down):
+		s.move(1)
+	case key.Matches(msg, k.top):
+		s.move(-len(rows))
+	case key.Matches(msg, k.bottom):
+		s.move(len(rows))
+	case key.Matches(msg, k.pane):
+		s.focus, s.scroll = onVerdict, 0
+	case key.Matches(msg, k.problem):
+		s.goTo(s.problem())
+	case key.Matches(msg, k.fill):
+		return s.pickFolder()
+	case key.Matches(msg, k.own) && s.mode == topology.BringCA:
+		return s.toggleOwn(rows[i].comp)
+	default:
+		for _, m := range s.otherModes(rows[i].comp) {
+			if key.Matches(msg, modeKey(m)) {
+				return s.setMode(rows[i].comp, m)
+			}
+		}
+		if rows[i].kind == fieldRow {
+			return s.fieldKey(msg, rows[i].field)
+		}
+	}
+	return nil
+}
+
+// fieldKey takes the keys that need a field.
+func (s *slotScreen) fieldKey(msg tea.KeyMsg, f flow.Field) tea.Cmd {
+	k := slotKeys
+	switch {
+	case key.Matches(msg, k.choose):
+		return s.pick(f)
+	case key.Matches(msg, k.paste):
+		s.startPaste(f)
+	case key.Matches(msg, k.typed):
+		s.startPath(f, "", false)
+	case key.Matches(msg, k.secret) && s.Flow.Verdict(f.Slot).NeedsPassphrase:
+		s.startSecret(f)
+	case key.Matches(msg, k.clear) && !s.Flow.Source(f).Empty():
+		return s.Do(flow.SetSource{Field: f})
+	}
+	return nil
+}
+
+func (s *slotScreen) scrollKey(msg tea.KeyMsg) {
+	k := slotKeys
+	switch {
+	case key.Matches(msg, k.scroll):
+		s.scroll--
+	case key.Matches(msg, k.scrollDown):
+		s.scroll++
+	case key.Matches(msg, k.page):
+		s.scroll -= 10
+	case key.Matches(msg, k.pageDown):
+		s.scroll += 10
+	case key.Matches(msg, k.list):
+		s.focus = onList
+	}
+	s.scroll = max(0, min(s.scroll, s.deep))
+}
+
+func (s *slotScreen) pressEnter() tea.Cmd {
+	f, ok := s.field()
+	does := s.enter()
+	if s.focus == onVerdict && does != enterNext && does != enterSecret {
+		s.focus = onList
+		does = s.enter()
+		if s.narrow && does == enterVerdict {
+			does = enterProblem // seen already
+		}
+	}
+	switch {
+	case does == enterChoose && ok:
+		return s.pick(f)
+	case does == enterSecret && ok:
+		s.startSecret(f)
+		return nil
+	case does == enterVerdict:
+		s.focus, s.scroll = onVerdict, 0
+		return nil
+	}
+	return s.Do(flow.Next{}) // refused, it leads to the first blocker
+}
+
+// toggleOwn asks for an intermediate of our own under the CA, or no longer.
+func (s *slotScreen) toggleOwn(id topology.ComponentID) tea.Cmd {
+	on := !s.Flow.Plan().Components[id].Intermediate
+	return s.Do(flow.SetIntermediate{Component: id, On: on})
+}
+
+// setMode takes a component out of this step.
+func (s *slotScreen) setMode(id topology.ComponentID, m topology.Mode) tea.Cmd {
+	if err := s.Flow.Unavailable(id, m); err != nil {
+		s.Say(Status{theme.BadSign, err.Error()})
+		return nil
+	}
+	rows := s.rows()
+	i := s.selected(rows)
+	cmd := s.Do(flow.SetMode{Component: id, Mode: m})
+	title := string(id)
+	if c := s.Flow.Topology().Component(id); c != nil {
+		title = c.Title
+	}
+	left := s.rows()
+	if len(left) == 0 { // this step asks for nothing any more: back to where modes are shown
+		return tea.Batch(cmd, s.Do(flow.Back{}))
+	}
+	s.Say(Status{theme.NoSign, title + " is set to " + m.Words() + ". What you gave is kept, should you change it back."})
+	if !slices.Contains(left, s.at) {
+		s.goTo(left[min(i, len(left)-1)])
+		s.move(0)
+	}
+	return cmd
+}
+
+// problem is the next row behind the cursor that stands against going on, else
+// the next with a warning, else the row itself.
+func (s *slotScreen) problem() slotRow {
+	rows := s.rows()
+	i := s.selected(rows)
+	if i < 0 {
+		return s.at
+	}
+	for _, bad := range []func(flow.Field) bool{
+		func(f flow.Field) bool { return s.missing(f) || s.sign(f) == theme.BadSign },
+		func(f flow.Field) bool { return s.sign(f) == theme.WarnSign },
+	} {
+		for n := 1; n <= len(rows); n++ {
+			if r := rows[(i+n)%len(rows)]; r.kind == fieldRow && bad(r.field) {
+				return r
+			}
+		}
+	}
+	return rows[i]
+}
+
+// sign is what is thought of a field.
+func (s *slotScreen) sign(f flow.Field) theme.Sign {
+	v := s.Flow.Verdict(f.Slot)
+	src := s.Flow.Source(f)
+	switch {
+	case src.Empty() && !s.filledElsewhere(f):
+		if s.needed(f) {
+			return theme.NoSign
+		}
+		return theme.AbsentSign
+	case v.Pending && len(v.Findings) == 0 && v.Pair == nil:
+		return theme.BusySign
+	}
+	return worstSign(s.about(f, v))
+}
+
+// about are the findings of a slot that concern one of its fields.
+func (s *slotScreen) about(f flow.Field, v flow.Verdict) []check.Finding {
+	var out []check.Finding
+	for _, finding := range v.Findings {
+		if s.aboutKey(f.Slot, finding) == (f.Part == flow.PartKey) {
+			out = append(out, finding)
+		}
+	}
+	return out
+}
+
+func worstSign(fs []check.Finding) theme.Sign {
+	switch check.Worst(fs) {
+	case check.Error:
+		return theme.BadSign
+	case check.Warning:
+		return theme.WarnSign
+	}
+	return theme.GoodSign
+}

@@ -1,0 +1,192 @@
+package wizard
+
+import (
+	"certwright/certs/check"
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// Status is the worst warning, or that nothing is missing.
+func (s *slotScreen) Status() Status {
+	for _, slot := range s.Flow.Due(s.mode) {
+		v := s.Flow.Verdict(slot.ID)
+		for _, f := range sortedFindings(v.Findings) {
+			if f.Severity == check.Warning {
+				return Status{theme.WarnSign, slot.Title + ": " + sentence(f.Message, f.Fix)}
+			}
+		}
+	}
+	if len(s.Flow.Blockers(s.step)) > 0 {
+		return Status{}
+	}
+	return Status{theme.GoodSign, "All that this step asks for is usable. enter goes on."}
+}
+
+// Urgent is about what the person is doing this moment: the file under the
+// cursor, the paste, the path as typed.
+func (s *slotScreen) Urgent() (Status, bool) {
+	switch s.focus {
+	case onPicker:
+		return s.pickerStatus()
+	case onPaste:
+		return s.pasteStatus(), true
+	case onPath:
+		if s.path.forFolder {
+			return Status{theme.NoSign, "enter fills every field from this folder."}, true
+		}
+		return s.slotStatus(s.path.field.Slot)
+	case onSecret:
+		return Status{theme.NoSign, "enter unlocks the key. Nothing that you type is shown or saved."}, true
+	case onFilled:
+		return s.filledStatus(), true
+	}
+	return Status{}, false
+}
+
+func (s *slotScreen) pickerStatus() (Status, bool) {
+	p := s.picker
+	if p.note != "" {
+		return Status{theme.BadSign, p.note}, true
+	}
+	if look := p.previewed(); look != nil {
+		if look.judged {
+			if f := worstFinding(look.verdict.Findings); f.Severity == check.Error || f.Severity == check.Warning {
+				return Status{findingSign(f), sentence(f.Message, f.Fix)}, true
+			}
+		}
+		for _, r := range look.rows {
+			if look.bad && r[0] == "Problem" {
+				return Status{theme.BadSign, sentence(r[1], "")}, true
+			}
+		}
+	}
+	if e := p.current(); e != nil && p.likely != "" && e.name == p.likely {
+		return Status{theme.NoSign, "Choose the key: " + untrusted.Text(p.likely).Max(60) + " looks right, by its name."}, true
+	}
+	if p.folder {
+		return Status{theme.NoSign, "Choose the folder that every field is filled from."}, true
+	}
+	return Status{theme.NoSign, "Choose " + s.name(p.field) + "."}, true
+}
+
+func worstFinding(fs []check.Finding) check.Finding {
+	if sorted := sortedFindings(fs); len(sorted) > 0 {
+		return sorted[0]
+	}
+	return check.Finding{}
+}
+
+func (s *slotScreen) pasteStatus() Status {
+	b := s.paste
+	switch {
+	case b.tooBig:
+		return Status{theme.BadSign, "More than 1 MiB was pasted. Nothing of it was kept."}
+	case len(b.data) == 0:
+		return Status{theme.NoSign, "Paste " + s.name(b.field) + " now. Nothing pasted is saved, and a key is never shown."}
+	case b.settling || b.pending:
+		return Status{theme.BusySign, "reading the paste"}
+	case !b.whole():
+		return Status{theme.BadSign, "The last block has no END line yet. Paste the rest, or clear with ctrl+u."}
+	case b.look == nil:
+		return Status{theme.BusySign, "reading the paste"}
+	}
+	if f := worstFinding(b.look.verdict.Findings); f.Severity == check.Error || f.Severity == check.Warning {
+		return Status{findingSign(f), sentence(f.Message, f.Fix)}
+	}
+	return Status{theme.GoodSign, "usable. enter keeps it. A key is never shown, only its size and type."}
+}
+
+// slotStatus is the worst of one slot while it is being filled.
+func (s *slotScreen) slotStatus(id topology.SlotID) (Status, bool) {
+	v := s.Flow.Verdict(id)
+	if v.Pending {
+		return Status{theme.BusySign, "checking"}, true
+	}
+	if f := worstFinding(v.Findings); f.Severity == check.Error || f.Severity == check.Warning {
+		return Status{findingSign(f), sentence(f.Message, f.Fix)}, true
+	}
+	if v.Pair != nil {
+		return Status{theme.GoodSign, "nothing stands against it. enter keeps it."}, true
+	}
+	return Status{}, false
+}
+
+func (s *slotScreen) filledStatus() Status {
+	result, pending := s.Flow.Filled()
+	switch {
+	case pending || result == nil:
+		return Status{theme.BusySign, "reading the folder"}
+	case result.Err != nil:
+		return Status{theme.BadSign, sentence(untrusted.Text(result.Err.Error()).String(), "")}
+	}
+	text := count(len(result.Sources), "field") + " filled"
+	if n := len(result.Unplaced); n > 0 {
+		text += ", " + count(n, "file") + " placed nowhere"
+	}
+	return Status{theme.NoSign, text + ". enter closes this list."}
+}
+
+// Help adds to the help overlay what the slot under the cursor is for and who
+// reads it, from the profile.
+func (s *slotScreen) Help() []string {
+	f, ok := s.field()
+	if !ok {
+		return nil
+	}
+	slot := s.Flow.Topology().Slot(f.Slot)
+	if slot == nil {
+		return nil
+	}
+	out := []string{slot.Title + ": " + slot.Purpose}
+	for _, c := range slot.Consumers {
+		part := "certificate"
+		if c.Field != topology.FieldCert {
+			part = string(c.Field)
+		}
+		out = append(out, c.Component+" reads the "+part+" by "+c.Name)
+	}
+	if a := s.Flow.Topology().Authority(slot.Authority); a != nil && a.Protects != "" && slot.Kind == topology.CA {
+		out = append(out, "Who holds its key could open "+a.Protects+".")
+	}
+	return append(out, "A file that is repaired in another window is checked again within a second.")
+}
+
+var _ interface {
+	Screen
+	pemTaker
+	urgent
+	jumper
+	helper
+} = (*slotScreen)(nil)
+
+// heading is the first row of the screen.
+func (s *slotScreen) heading() string {
+	switch s.focus {
+	case onPaste:
+		return "Paste " + s.name(s.paste.field)
+	case onFilled:
+		return "Fill every field from a folder"
+	case onPicker:
+		if s.picker.folder {
+			return "Fill every field from a folder"
+		}
+		return s.pickHeading(s.picker.field)
+	}
+	if s.mode == topology.BringCA {
+		return "CAs that you bring"
+	}
+	return "Certificates that you bring"
+}
+
+func (s *slotScreen) pickHeading(f flow.Field) string {
+	slot := s.Flow.Topology().Slot(f.Slot)
+	if slot == nil {
+		return string(f.Slot)
+	}
+	if slot.Kind == topology.KeyPair {
+		return slot.Title + ": private key"
+	}
+	return slot.Title + ": certificate, then key"
+}

@@ -1,0 +1,298 @@
+package wizard
+
+import (
+	"bytes"
+	"crypto/x509"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"certwright/certs/topology"
+	"certwright/flow"
+)
+
+const allCerts = "etcd=bring-certs kube=bring-certs identity=bring-certs ingress=bring-certs"
+
+// etcdFiles are everything that etcd asks for, under the names of a person.
+func etcdFiles(t testing.TB) (map[string][]byte, map[string]*testCert) {
+	t.Helper()
+	hosts := []string{"demo-etcd-0.example.com", "demo-etcd-1.example.com", "demo-etcd-2.example.com", "localhost"}
+	ca := testCA(t, "Corp etcd CA", nil)
+	certs := map[string]*testCert{
+		"ca":     ca,
+		"server": testLeaf(t, "etcd server", ca, hosts, nil, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth),
+		"peer":   testLeaf(t, "etcd peer", ca, hosts[:3], nil, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth),
+		"client": testLeaf(t, "etcd client", ca, nil, nil, x509.ExtKeyUsageClientAuth),
+	}
+	files := map[string][]byte{"pki/ca.crt": ca.pem}
+	for _, name := range []string{"server", "peer", "client"} {
+		files["pki/"+name+".crt"], files["pki/"+name+".key"] = certs[name].pem, certs[name].keyPEM(t)
+	}
+	return files, certs
+}
+
+func TestFramesCA(t *testing.T) {
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, corpFiles(t))
+	d.press("enter", "down", "down", "down").rest().golden("ca-picker")
+	d.press("enter").rest().golden("ca-key")
+	d.press("enter").rest().golden("ca-ready")
+	d.press("down").golden("ca-intermediate")
+}
+
+func TestFramesCerts(t *testing.T) {
+	d := driveSlots(t, flow.StepCerts, allCerts, setup{}, corpFiles(t)).golden("certs-empty")
+	d.press("down", "down", "t").write("~/cluster/corp/co").press("tab", "tab").rest().golden("certs-path")
+	d.press("ctrl+w").write("leaf.pem").rest().press("enter").press("up").golden("certs-wrong")
+	d.press("tab").golden("certs-verdict")
+	d.press("tab", "p")
+	f := corpFiles(t)
+	d.paste(string(f["corp/corp-issuing-ca.pem"]) + string(f["corp/corp-issuing-ca.key"])).rest().golden("paste")
+}
+
+func TestFramesFilled(t *testing.T) {
+	files, _ := etcdFiles(t)
+	files["pki/notes.txt"] = []byte("nothing of a certificate\n")
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
+	d.press("d", "enter").golden("certs-folder")
+	d.press("up", "up", "enter").rest().golden("certs-filled")
+	d.press("enter").golden("certs-ready")
+}
+
+func TestBringingACorporateCA(t *testing.T) {
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, corpFiles(t))
+	d.press("enter").press("/").write("issuing pem").rest().shows("usable as etcd CA").press("enter")
+	d.rest().shows("looks right", "the key belongs to the certificate").press("enter")
+	d.rest().shows("1 of 1 ready")
+	if got := d.root.env.Flow.Source(caKey).Path; got != "corp/corp-issuing-ca.key" {
+		t.Errorf("the key's path is %q", got)
+	}
+	d.press("i").shows("●").press("i").hides("●")
+	d.press("enter").at(flow.StepTopology).press("esc").at(flow.StepCA).shows("1 of 1 ready")
+}
+
+func TestAFolderFillsEveryField(t *testing.T) {
+	files, _ := etcdFiles(t)
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
+	d.press("d").shows("take this folder").press("/").write("pk").press("enter").rest().shows("take this folder")
+	d.press("enter").rest().shows("the certificate of etcd CA: pki/ca.crt", "the key of etcd client: pki/client.key", "7 fields filled")
+	d.press("enter").shows("4 of 4 ready").press("enter").at(flow.StepTopology)
+}
+
+func TestATypedPathIsJudgedOnEachKey(t *testing.T) {
+	files, _ := etcdFiles(t)
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
+	d.press("down", "down", "t").write("pki/ser").rest().shows("pki/ser does not exist")
+	d.write("ver.crt").rest().shows("key not chosen yet").hides("does not exist")
+	d.press("backspace").rest().shows("does not exist").press("tab").rest().hides("does not exist")
+	d.press("ctrl+w").rest()
+	if got := d.slots().path.in.Value(); got != "pki/" {
+		t.Errorf("ctrl+w left %q", got)
+	}
+	d.press("enter").rest().shows("client.crt") // a folder: the picker goes on in it
+	if s := d.slots(); s.focus != onPicker || s.picker.dir != "/home/ann/cluster/pki" {
+		t.Errorf("enter on a folder left the focus at %d in %s", s.focus, s.picker.dir)
+	}
+}
+
+func TestARepairedFileTurnsGreen(t *testing.T) {
+	files, _ := etcdFiles(t)
+	good := files["pki/client.crt"]
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
+	d.press("d", "enter", "enter").rest().shows("4 of 4 ready")
+	d.put("pki/client.crt", good[:200])
+	d.touch("pki/client.crt", 1)
+	d.msg(lookMsg{})
+	d.shows("✗ etcd client", "3 of 4 ready")
+	d.slots().goToField(flow.Field{Slot: "etcd/client", Part: flow.PartCert})
+	d.put("pki/client.crt", good)
+	d.touch("pki/client.crt", 2)
+	d.msg(lookMsg{})
+	d.shows("✓ etcd client", "changed on disk, checked again", "4 of 4 ready")
+	d.slots().goToField(flow.Field{Slot: "etcd/server", Part: flow.PartCert})
+	d.hides("changed on disk")
+}
+
+func TestAnEncryptedKeyAsksForItsPassphrase(t *testing.T) {
+	files := corpFiles(t)
+	ca := testCA(t, "Corp Issuing CA 3", nil)
+	files["ca.pem"], files["ca.key"] = ca.pem, ca.lockedPEM(t, "correct horse")
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, files)
+	d.slots()
+	d.press("/").write("ca.pem").press("enter").rest().press("enter").rest()
+	d.shows("encrypted", "press e").press("enter").shows("Passphrase of the key of etcd CA")
+	d.write("wrong one").shows("*********").hides("wrong").press("enter").rest()
+	if d.root.env.Flow.Verdict("etcd/ca").OK() {
+		t.Fatal("a wrong passphrase opened the key")
+	}
+	d.press("e").write("correcx").press("backspace").write("t horse").hides("correct", "horse").press("enter").rest()
+	d.shows("1 of 1 ready").hides("horse")
+	if p := d.slots().secret; len(bytes.Trim(p.data[:cap(p.data)], "\x00")) != 0 {
+		t.Error("the prompt still holds the passphrase")
+	}
+}
+
+func TestAPassphrasePrompt(t *testing.T) {
+	p := &secretPrompt{}
+	p.press(keyOf(t, "a"))
+	p.add([]rune("two\nlines"))
+	if len(p.data) != 0 || p.note == "" {
+		t.Errorf("several lines were taken: %d bytes, note %q", len(p.data), p.note)
+	}
+	p.add([]rune(strings.Repeat("ä", 600)))
+	if len(p.data) != 0 || p.note == "" {
+		t.Errorf("1200 bytes were taken: %d bytes, note %q", len(p.data), p.note)
+	}
+	p.add([]rune("größe\n"))
+	p.press(keyOf(t, "backspace"))
+	if string(p.data) != "größ" {
+		t.Errorf("got %q", p.data)
+	}
+}
+
+func TestEnterLeadsToWhatIsMissing(t *testing.T) {
+	files, _ := etcdFiles(t)
+	delete(files, "pki/client.key")
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
+	d.press("d", "enter", "enter").rest()
+	d.shows("3 of 4 ready").press("enter")
+	if f, _ := d.slots().field(); f != (flow.Field{Slot: "etcd/client", Part: flow.PartKey}) {
+		t.Errorf("enter went to %v\n%s", f, d.frame())
+	}
+	d.press("home", "n")
+	if f, _ := d.slots().field(); f.Slot != "etcd/client" {
+		t.Errorf("n went to %v", f)
+	}
+	d.at(flow.StepCerts)
+}
+
+func TestEscClosesInnermostFirst(t *testing.T) {
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, corpFiles(t))
+	d.press("/").write("corp").press("esc").shows("corp/").press("esc")
+	for _, open := range []string{"o", "p", "t", "d", "tab"} {
+		d.press("esc").at(flow.StepModes).press("enter").at(flow.StepCA)
+		d.press(open)
+		if d.slots().focus == onList {
+			t.Errorf("%s opened nothing", open)
+		}
+		d.press("esc").at(flow.StepCA)
+		if d.slots().focus != onList {
+			t.Errorf("esc did not close what %s opened", open)
+		}
+	}
+}
+
+func TestSettingAComponentToAnotherModeHere(t *testing.T) {
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs ingress=bring-certs", setup{}, nil)
+	d.press("g").at(flow.StepCerts).shows("etcd is set to generate", "0 of 2 ready").hides("etcd CA ")
+	if f, _ := d.slots().field(); f.Slot.Component() != "ingress" {
+		t.Errorf("the cursor is on %v", f)
+	}
+	d.press("c").at(flow.StepCA) // nothing is left to ask for here, and there is
+}
+
+func TestAModeThatCannotBeHad(t *testing.T) {
+	d := driveSlots(t, flow.StepCerts, "kube=bring-certs identity=bring-certs", setup{}, nil)
+	d.slots().goToField(flow.Field{Slot: "identity/server", Part: flow.PartCert})
+	d.press("g").shows("identity cannot be set to generate")
+	d.press("c") // identity has no CA of its own
+	if m := d.root.env.Flow.Plan().Mode("identity"); m != topology.BringCerts {
+		t.Errorf("identity is %s", m)
+	}
+}
+
+// TestNoPrivateByteIsEverShown goes through every pane with keys in files, in
+// pastes and encrypted, at several sizes, and reads every frame.
+func TestNoPrivateByteIsEverShown(t *testing.T) {
+	files, certs := etcdFiles(t)
+	locked := certs["ca"].lockedPEM(t, "s3cret-passphrase")
+	files["pki/ca.key"] = locked
+	files["corp.p8"] = certs["server"].keyPEM(t)
+	var secrets []string
+	for _, c := range certs {
+		secrets = append(secrets, secretsOf(c.keyPEM(t))...)
+	}
+	secrets = append(append(secrets, secretsOf(locked)...), "s3cret-passphrase")
+	script := []string{"enter", "down", "up", "o", "p", "t", "d", "tab", "x", "n", "e", "esc", "home", "end", "/", "k", "left", "pgdown", "ctrl+r", ".", "ctrl+u", "i", "PASTE", "LOCKED", "PASS", "REST"}
+	rng := rand.New(rand.NewPCG(1, 2))
+	sizes := [][2]int{{60, 16}, {80, 24}, {120, 40}, {200, 60}}
+	runs := 60
+	if testing.Short() {
+		runs = 10
+	}
+	for run := range runs {
+		modes, step := "etcd=bring-certs", flow.StepCerts
+		if run%2 == 0 {
+			modes, step = "etcd=bring-ca", flow.StepCA
+		}
+		d := driveSlots(t, step, modes, setup{}, files)
+		size := sizes[run%len(sizes)]
+		d.size(size[0], size[1])
+		for range 60 {
+			if d.root.env.Flow.At() != step {
+				break
+			}
+			switch k := script[rng.IntN(len(script))]; k {
+			case "PASTE":
+				d.paste(string(certs["peer"].pem) + string(certs["peer"].keyPEM(t)))
+			case "LOCKED":
+				d.paste(string(locked))
+			case "PASS":
+				d.write("s3cret-passphrase")
+				if s, ok := d.root.screen().(*slotScreen); ok && s.focus != onSecret {
+					d.press("ctrl+u", "esc") // typed into the open: it is a path or a name then
+					d = driveSlots(t, step, modes, setup{}, files)
+				}
+			case "REST":
+				d.rest()
+			default:
+				d.press(k)
+			}
+			frame := d.root.View()
+			for _, s := range secrets {
+				if s != "s3cret-passphrase" && strings.Contains(frame, s) {
+					t.Fatalf("a frame shows %q", s)
+				}
+			}
+			if s, ok := d.root.screen().(*slotScreen); ok && s.focus == onSecret && strings.Contains(frame, "s3cret") {
+				t.Fatalf("the prompt shows the passphrase")
+			}
+		}
+	}
+}
+
+func TestHostileTextIsEscapedEverywhere(t *testing.T) {
+	evil := "evil\x1b[2J\x1b]0;pwn\x07\u202e"
+	ca := testCA(t, evil, nil)
+	files := map[string][]byte{"a" + evil + ".pem": ca.pem, "a" + evil + ".key": ca.keyPEM(t)}
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, files)
+	check := func() {
+		t.Helper()
+		if raw := d.root.View(); strings.ContainsAny(raw, "\x07\u202e") || strings.Contains(raw, "\x1b[2J") || strings.Contains(raw, "\x1b]") {
+			t.Fatalf("hostile text reached the terminal: %q", raw)
+		}
+	}
+	for _, k := range []string{"enter", "enter", "tab", "tab", "down", "t", "tab", "esc", "d", "enter", "enter", "p"} {
+		d.press(k).rest()
+		check()
+	}
+	d.paste(string(ca.pem)).rest()
+	check()
+}
+
+func TestTheListIsDrawnInEverySize(t *testing.T) {
+	files, _ := etcdFiles(t)
+	d := driveSlots(t, flow.StepCerts, allCerts, setup{}, files)
+	for _, open := range []string{"", "o", "esc", "t", "esc", "p", "esc", "tab", "tab", "d"} {
+		if open != "" {
+			d.press(open).rest()
+		}
+		for w := minWidth; w <= 200; w += 7 {
+			for h := minHeight; h <= 60; h += 5 {
+				d.size(w, h)
+				if rows := strings.Count(d.root.View(), "\n") + 1; rows != h {
+					t.Fatalf("%d rows in a window of %dx%d", rows, w, h)
+				}
+			}
+		}
+	}
+}

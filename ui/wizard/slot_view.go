@@ -1,0 +1,347 @@
+package wizard
+
+import (
+	"slices"
+	"strings"
+
+	"certwright/certs/check"
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// footRows are kept free below the panes: for what mends the worst problem, and
+// for a path or passphrase that is being typed. Nothing moves when they are used.
+const footRows = 3
+
+// View draws the screen.
+func (s *slotScreen) View(w, h int) string {
+	s.narrow = !roomy(w)
+	head := s.Theme.Line().Plain(" ").Add(theme.Title, s.heading()).Fit(w)
+	body := max(0, h-1-footRows)
+	switch s.focus {
+	case onPaste:
+		return above(head, s.pasteView(w, h-1))
+	case onFilled:
+		return above(head, s.filledView(w, h-1))
+	}
+	foot := block(s.foot(w), w, footRows)
+	if s.narrow {
+		return above(head, s.onePane(w, body), foot)
+	}
+	left := max(36, min(w*42/100, 64))
+	return above(head, beside(s.leftPane(left, body), s.rightPane(w-left, body)), foot)
+}
+
+func (s *slotScreen) leftPane(w, h int) string {
+	if s.focus == onPicker {
+		b := box{title: s.picker.title(), foot: s.picker.foot(), focus: true}
+		return b.draw(s.Theme, s.picker.lines(inner(w), h-2), w, h)
+	}
+	b := box{title: s.readiness(), focus: s.focus == onList}
+	return b.draw(s.Theme, s.listLines(inner(w), h-2), w, h)
+}
+
+func (s *slotScreen) rightPane(w, h int) string {
+	if s.focus == onPicker {
+		title, lines := s.previewLines(inner(w))
+		return box{title: title}.draw(s.Theme, lines, w, h)
+	}
+	title, lines := s.verdictLines(inner(w))
+	b := box{title: title, focus: s.focus == onVerdict}
+	shown, more := s.scrolled(lines, h-2)
+	b.foot = more
+	return b.draw(s.Theme, shown, w, h)
+}
+
+// onePane is what a narrow terminal shows of the two.
+func (s *slotScreen) onePane(w, h int) string {
+	th := s.Theme
+	switch s.focus {
+	case onPicker:
+		title := th.Line().Plain(" ").Add(theme.Bold, s.picker.title()).Plain("  ").Add(theme.Faint, s.picker.foot()).Fit(w)
+		low := min(4, h/3)
+		_, preview := s.previewLines(w - 2)
+		var lines []string
+		for _, l := range preview {
+			if strings.TrimSpace(l) != "" {
+				lines = append(lines, " "+l)
+			}
+		}
+		return above(title, block(s.picker.lines(w, h-1-low), w, h-1-low), block(lines, w, low))
+	case onVerdict:
+		title, lines := s.verdictLines(w - 2)
+		shown, more := s.scrolled(lines, h-1)
+		for i, l := range shown {
+			shown[i] = " " + l
+		}
+		return above(th.Line().Plain(" ").Add(theme.Bold, title).Plain("  ").Add(theme.Faint, more).Fit(w), block(shown, w, h-1))
+	}
+	return block(s.listLines(w, h), w, h)
+}
+
+// scrolled are the lines of a verdict that are in view, and how far they are.
+func (s *slotScreen) scrolled(lines []string, h int) (shown []string, more string) {
+	s.deep = max(0, len(lines)-h)
+	s.scroll = max(0, min(s.scroll, s.deep))
+	if s.deep > 0 {
+		more = itoa(min(s.scroll+h, len(lines))) + " of " + count(len(lines), "line")
+	}
+	return slices.Clone(lines[s.scroll:min(s.scroll+max(0, h), len(lines))]), more
+}
+
+// listLines are the rows of the list that are in view.
+func (s *slotScreen) listLines(w, h int) []string {
+	th := s.Theme
+	rows := s.rows()
+	if len(rows) == 0 {
+		return styled(th, theme.Faint, wrap("Nothing is asked for here any more: enter goes on, esc goes back.", w))
+	}
+	i := s.selected(rows)
+	s.from = window(s.from, i, len(rows), h)
+	if i > 0 && rows[i-1].kind == headingRow && s.from == i && h > 1 {
+		s.from-- // the name of the component belongs to its first field
+	}
+	label := 0
+	for _, r := range rows {
+		if r.kind == fieldRow {
+			label = max(label, len(s.label(r)))
+		}
+	}
+	label = min(label, max(12, w*55/100))
+	var out []string
+	for n := s.from; n < min(s.from+h, len(rows)); n++ {
+		out = append(out, s.row(rows[n], n == i, label, w))
+	}
+	return out
+}
+
+func (s *slotScreen) row(r slotRow, chosen bool, label, w int) string {
+	th := s.Theme
+	if r.kind == headingRow {
+		return th.Line().Add(theme.Bold, s.label(r)).Plain("  ").Add(theme.RoleOf(s.mode.Letter()), s.mode.Letter()).
+			Plain("  ").Add(theme.Faint, s.componentWords(r.comp)).Fit(w)
+	}
+	line := th.Line().Choose(chosen)
+	if chosen {
+		line.Sign(theme.CursorSign).Plain(" ")
+	} else {
+		line.Plain("  ")
+	}
+	if r.kind == optionRow {
+		sign := theme.OffSign
+		if s.Flow.Plan().Components[r.comp].Intermediate {
+			sign = theme.OnSign
+		}
+		return line.Sign(sign).Plain(" ").Plain(s.label(r)).Fit(w)
+	}
+	line.Mark(s.sign(r.field)).Plain(" ").Col(theme.Plain, s.label(r), label).Plain(" ")
+	room := w - line.Width()
+	text, role := s.valueText(r.field), theme.Plain
+	if s.Flow.Source(r.field).Empty() {
+		role = theme.Faint
+	}
+	if path := s.Flow.Source(r.field).Path; path != "" && s.focus == onPath && s.path.field == r.field {
+		role = theme.Bold
+	}
+	return line.Add(role, cutPath(th, text, room)).Fit(w)
+}
+
+// cutPath shortens a path from its front: its last element tells the most.
+func cutPath(th *theme.Theme, path string, w int) string {
+	if i := strings.LastIndexAny(path, `/\`); i > 0 && len(path) > w {
+		if base := th.Border().Ellipsis + path[i:]; len(path[i:])+1 <= w {
+			return base
+		}
+		return th.CutMiddle(path[i+1:], w)
+	}
+	return th.Cut(path, w)
+}
+
+func (s *slotScreen) label(r slotRow) string {
+	t := s.Flow.Topology()
+	switch r.kind {
+	case headingRow:
+		if c := t.Component(r.comp); c != nil {
+			return c.Title
+		}
+		return string(r.comp)
+	case optionRow:
+		return "an intermediate of our own"
+	}
+	slot := t.Slot(r.field.Slot)
+	switch {
+	case slot == nil:
+		return string(r.field.Slot)
+	case slot.Kind == topology.KeyPair && r.field.Part == flow.PartCert:
+		return "  public key"
+	case slot.Kind == topology.KeyPair || r.field.Part == flow.PartCert:
+		return slot.Title
+	}
+	return "  key"
+}
+
+// componentWords says how far a component is.
+func (s *slotScreen) componentWords(id topology.ComponentID) string {
+	ready, all := s.ready(func(c topology.ComponentID) bool { return c == id })
+	if ready == all {
+		return "ready"
+	}
+	if all == 1 {
+		return ""
+	}
+	return itoa(ready) + " of " + itoa(all) + " ready"
+}
+
+// ready counts the slots that have to be filled and those of them that are.
+func (s *slotScreen) ready(of func(topology.ComponentID) bool) (ready, all int) {
+	blocked := map[topology.SlotID]bool{}
+	for _, b := range s.Flow.Blockers(s.step) {
+		blocked[b.Slot] = true
+	}
+	for _, slot := range s.Flow.Due(s.mode) {
+		cert, key := s.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartCert}), s.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartKey})
+		if !of(slot.Component) || slot.Optional && cert.Empty() && key.Empty() {
+			continue
+		}
+		all++
+		if !blocked[slot.ID] {
+			ready++
+		}
+	}
+	return ready, all
+}
+
+func (s *slotScreen) readiness() string {
+	ready, all := s.ready(func(topology.ComponentID) bool { return true })
+	return itoa(ready) + " of " + itoa(all) + " ready"
+}
+
+// aboutKey says whether a finding concerns the key and not the certificate: by
+// the file that it names, and where both are in one, by its rule.
+func (s *slotScreen) aboutKey(id topology.SlotID, f check.Finding) bool {
+	cert, key := s.Flow.Source(flow.Field{Slot: id, Part: flow.PartCert}), s.Flow.Source(flow.Field{Slot: id, Part: flow.PartKey})
+	switch {
+	case key.Empty():
+		return false
+	case cert.Empty():
+		return true
+	case cert.Path != key.Path:
+		names := func(src flow.Source) bool {
+			if src.Path == "" {
+				return f.File == pastedName
+			}
+			return f.File == src.Path || f.File == untrusted.Text(src.Path).String()
+		}
+		return names(key) && !names(cert)
+	}
+	return slices.Contains(keyRules, f.Rule)
+}
+
+// pastedName is what the flow calls the file of something pasted.
+const pastedName = "pasted text"
+
+// keyRules are the rules about a key that a certificate pasted with it does not break.
+var keyRules = []string{"encrypted-key", "malformed-key", "key-mismatch", "key-label-mismatch", "openssh-key", "file-mode"}
+
+// foot is what the rows below the panes say.
+func (s *slotScreen) foot(w int) []string {
+	th := s.Theme
+	switch s.focus {
+	case onPath:
+		label := "Path of " + s.name(s.path.field)
+		if s.path.forFolder {
+			label = "Folder that every field is filled from"
+		}
+		return s.path.lines(label, w)
+	case onSecret:
+		return s.secret.lines(th, "Passphrase of "+s.name(s.secret.slot), w)
+	case onPicker:
+		return s.pickerFoot(w)
+	}
+	f, ok := s.field()
+	if !ok {
+		return nil
+	}
+	v := s.Flow.Verdict(f.Slot)
+	if v.NeedsPassphrase && !v.Pending {
+		return labelled(th, "Fix", "press e and type the passphrase. It is kept in memory only.", w, footRows-1)
+	}
+	for _, finding := range sortedFindings(v.Findings) {
+		if finding.Severity != check.Info && finding.Fix != "" {
+			return labelled(th, "Fix", finding.Fix, w, footRows-1)
+		}
+	}
+	slot := s.Flow.Topology().Slot(f.Slot)
+	switch {
+	case slot == nil:
+		return nil
+	case s.missing(f) && slot.Kind != topology.KeyPair:
+		return labelled(th, "", "Certificate and key may come in one file or one paste, with the issuers behind the certificate. d fills every field from a folder.", w, footRows-1)
+	}
+	return labelled(th, "For", slot.Purpose, w, footRows-1)
+}
+
+// pickerFoot shows the two fields that the picker fills.
+func (s *slotScreen) pickerFoot(w int) []string {
+	th := s.Theme
+	if s.picker.note != "" {
+		return labelled(th, "", s.picker.note, w, footRows-1)
+	}
+	if s.picker.folder {
+		return labelled(th, "", "Every field is filled from this folder by what its files hold, not by their names. Files below it count too.", w, footRows-1)
+	}
+	slot := s.Flow.Topology().Slot(s.picker.field.Slot)
+	if slot == nil {
+		return nil
+	}
+	var out []string
+	for _, part := range slotParts(slot) {
+		f := flow.Field{Slot: slot.ID, Part: part}
+		what := "Certificate"
+		if part == flow.PartKey {
+			what = "Key"
+		} else if slot.Kind == topology.KeyPair {
+			what = "Public key"
+		}
+		line := th.Line()
+		role, text := theme.Faint, s.valueText(f)
+		if f == s.picker.field {
+			line.Plain(" ").Sign(theme.CursorSign).Plain(" ").Add(theme.Bold, what).To(15)
+			if s.Flow.Source(f).Empty() {
+				text = "choose a file, or p to paste"
+			}
+		} else {
+			line.Plain("   ").Plain(what).To(15)
+		}
+		if !s.Flow.Source(f).Empty() {
+			role = theme.Plain
+		}
+		out = append(out, line.Add(role, cutPath(th, text, w-16)).Fit(w))
+	}
+	return out
+}
+
+// labelled is a paragraph with a word before it, in at most h lines after an
+// empty one.
+func labelled(th *theme.Theme, label, text string, w, h int) []string {
+	indent := 1
+	if label != "" {
+		indent = len(label) + 3
+	}
+	lines := wrap(text, w-indent-1)
+	if len(lines) > h {
+		lines = lines[:h]
+		lines[h-1] = th.Cut(lines[h-1]+" "+th.Border().Ellipsis, w-indent-1)
+	}
+	out := []string{""}
+	for i, l := range lines {
+		line := th.Line().Plain(" ")
+		if i == 0 && label != "" {
+			line.Add(theme.Bold, label)
+		}
+		out = append(out, line.To(indent).Plain(l).Fit(w))
+	}
+	return out
+}
