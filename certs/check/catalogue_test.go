@@ -1,6 +1,10 @@
 package check
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +22,25 @@ func fired(rule string) {
 	firedMutex.Lock()
 	defer firedMutex.Unlock()
 	firedRules[rule] = true
+}
+
+// elsewhere are the rules that whoever reads the files finds, for there are no
+// files here.
+var elsewhere = []string{"file-not-found", "file-unreadable", "not-a-regular-file", "material-missing"}
+
+// After a whole run every rule of the catalogue must have been found by some
+// case: a row that nothing can fire is a promise that nobody keeps.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.bench").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && flag.Lookup("test.fuzz").Value.String() == "" {
+		for _, r := range Rules() {
+			if !firedRules[r.ID] && !slices.Contains(elsewhere, r.ID) {
+				fmt.Printf("no case fires the rule %s\n", r.ID)
+				code = 1
+			}
+		}
+	}
+	os.Exit(code)
 }
 
 func TestCatalogue(t *testing.T) {

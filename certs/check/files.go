@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,14 +20,6 @@ const (
 	asPublicKey
 )
 
-// container lists the rules that writing the material anew as PEM mends, when
-// it could be read (material.Document.Convertible).
-var container = []string{
-	"kubeconfig-not-pem", "blocks-run-together", "pem-headers", "indented-pem", "one-line-pem", "escaped-newlines",
-	"unicode-dashes", "utf8-bom", "utf16", "base64-of-pem", "der-not-pem", "pkcs12-not-pem", "pkcs7-not-pem", "jks-not-pem",
-	"openssh-key", "trusted-certificate", "x509-label", "key-label-mismatch", "encrypted-key", "trailing-data", "explicit-ec-params",
-}
-
 // form reports the defects of a document's form.
 func (j *judge) form(doc *material.Document, src *source, as part, rewritten bool) {
 	for _, p := range doc.Problems {
@@ -39,7 +32,7 @@ func (j *judge) form(doc *material.Document, src *source, as part, rewritten boo
 			d.message = fmt.Sprintf("line %d: %s", p.Line, d.message)
 		}
 		switch {
-		case rewritten && (p.Rescued || doc.Convertible) && slices.Contains(container, p.Rule) && readable(doc, as):
+		case rewritten && p.Rescued && readable(doc, as):
 			d.severity = Info
 			d.why = "it was read, and will be written as PEM"
 			d.fix = "none needed"
@@ -48,8 +41,10 @@ func (j *judge) form(doc *material.Document, src *source, as part, rewritten boo
 			d.severity = Warning
 		case p.Rule == "der-not-pem" && (as == asKey || len(doc.Certificates) == 0 && len(doc.Keys) > 0):
 			d.fix = "$ openssl pkey -inform DER -in {file} -out key.pem"
-		case p.Rule == "encrypted-key" && strings.HasPrefix(p.Detail, "the passphrase"):
-			d.fix = "type the passphrase that the key was encrypted with"
+		case errors.Is(p.Err, material.ErrPassphrase):
+			d.fix = "type the passphrase that it was encrypted with"
+		case errors.Is(p.Err, material.ErrNoPassphrase) && rewritten:
+			d.fix = "type its passphrase; it is written without one"
 		}
 		j.report(p.Rule, src, 0, d)
 	}
@@ -86,7 +81,7 @@ func unread(doc *material.Document) bool {
 	}
 	return slices.ContainsFunc(doc.Problems, func(p material.Problem) bool {
 		row, ok := RuleByID(p.Rule)
-		return (!ok || row.Severity == Error) && !slices.Contains([]string{"encrypted-key", "malformed-key", "openssh-key", "wrong-passphrase", "unsupported-encryption", "key-missing"}, p.Rule)
+		return !p.Rescued && (!ok || row.Severity == Error) && !slices.Contains([]string{"encrypted-key", "malformed-key", "openssh-key"}, p.Rule)
 	})
 }
 
@@ -94,7 +89,7 @@ func unread(doc *material.Document) bool {
 func blocked(doc *material.Document) bool {
 	return slices.ContainsFunc(doc.Problems, func(p material.Problem) bool {
 		row, ok := RuleByID(p.Rule)
-		return !ok || row.Severity == Error
+		return !p.Rescued && (!ok || row.Severity == Error)
 	})
 }
 

@@ -14,6 +14,7 @@ var fileRules = []Rule{
 	{"file-unreadable", Error, "no permission to read the file", "permission denied: a static pod restarts for ever", "$ sudo chown \"$USER\" {file}"},
 	{"not-a-regular-file", Error, "a directory, device or pipe where a file is due", "read: is a directory", "give the file inside it"},
 	{"file-too-large", Error, "the file is larger than any certificate file", "a Secret and a ConfigMap end at 1 MiB, a request to etcd at 1.5 MiB", "keep only the certificates of the chain"},
+	{"material-missing", Error, "a file that is due was not handed over", "the component does not start: open: no such file or directory", "give it, or set the component to generate"},
 	{"empty-file", Error, "the file is empty, or holds only white space", noPEM, "export it again"},
 	{"no-pem-block", Error, "no PEM block in the file", noPEM, "the file must hold a line -----BEGIN CERTIFICATE----- (or PRIVATE KEY); export it as PEM"},
 	{"html-not-pem", Error, "a web page was saved in place of the file", noPEM, "download it again with credentials: curl -f fails in place of saving an error page"},
@@ -42,8 +43,6 @@ var formRules = []Rule{
 	{"x509-label", Error, "the old label X509 CERTIFICATE in place of CERTIFICATE", "Go skips the block: " + noPEM, "$ openssl x509 -in {file} -out cert.pem"},
 	{"key-label-mismatch", Warning, "the key's label is not that of its encoding", `crypto/tls reads it; kubeadm says: data does not contain a valid RSA or ECDSA private key`, "$ openssl pkey -in {file} -out key.pem"},
 	{"encrypted-key", Error, "the key is encrypted", "tls: failed to parse private key: nobody types a passphrase when a component starts", "$ openssl pkey -in {file} -out key.pem"},
-	{"wrong-passphrase", Error, "the passphrase does not open the key", "the key stays encrypted: tls: failed to parse private key", "type the passphrase that the key was encrypted with"},
-	{"unsupported-encryption", Error, "the key is encrypted in a way that is not supported", "tls: failed to parse private key", "$ openssl pkey -in {file} -out key.pem"},
 	{"malformed-key", Error, "the key is cut short or inconsistent", "tls: failed to parse private key", "$ openssl pkey -in {file} -check -noout"},
 	{"malformed-der", Error, "the certificate's ASN.1 does not parse", "x509: malformed certificate (or malformed tbs certificate, malformed UTCTime, cannot parse IP address)", "export the certificate again, or have it issued again"},
 	{"trailing-data", Error, "bytes after the certificate inside its block", "x509: trailing data", "$ openssl x509 -in {file} -out cert.pem"},
@@ -51,7 +50,6 @@ var formRules = []Rule{
 	{"duplicate-extension", Error, "one extension twice", "x509: certificate contains duplicate extensions", "have it issued again with the extension given in one place: the request or -extfile"},
 	{"extension-criticality", Error, "a key identifier is marked critical", "x509: subject key identifier incorrectly marked critical", "have it issued again with subjectKeyIdentifier=hash, not critical"},
 	{"signature-algorithm-mismatch", Error, "the certificate names two different signature algorithms", "x509: inner and outer signature algorithm identifiers don't match", "have it issued again"},
-	{"too-many-blocks", Error, "more blocks than any certificate file has", "the component reads for minutes, or not at all", "keep only the certificates of the chain"},
 }
 
 var contentRules = []Rule{

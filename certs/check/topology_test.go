@@ -20,8 +20,15 @@ func testProfile() *topology.Profile {
 	}
 	serverOnly, clientOnly := []topology.Usage{topology.ServerAuth}, []topology.Usage{topology.ClientAuth}
 	leaf := func(id topology.SlotID, usages []topology.Usage, req topology.Requirement, names ...topology.NameSpec) topology.SlotSpec {
+		who := topology.Subject{CN: req.CN}
+		if who.CN == "" {
+			who.CN = string(id.Component()) + "-" + id.Name()
+		}
+		if len(req.Groups) > 0 {
+			who.O = req.Groups[0]
+		}
 		return topology.SlotSpec{
-			ID: id, Kind: topology.Leaf, Title: string(id), Subject: topology.Subject{CN: string(id.Component()) + "-" + id.Name()},
+			ID: id, Kind: topology.Leaf, Title: string(id), Subject: who,
 			Usages: usages, Requires: req, Names: names,
 			Files: topology.Files{Cert: string(id) + ".crt", Key: string(id) + ".key"},
 		}
@@ -33,7 +40,7 @@ func testProfile() *topology.Profile {
 	apiNames := required("pods dial the API server", "api.example.com", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "10.3.0.1")
 	p := &topology.Profile{
 		APIVersion: "certwright/v1", Kind: "Profile", Name: "test", Title: "test", Hierarchy: topology.Intermediates,
-		Root: topology.Subject{CN: "root CA", O: []string{"test"}}, Algorithms: []string{"ecdsa-p256", "rsa-2048"},
+		Root: topology.Subject{CN: "root CA", O: []string{"test"}}, Algorithms: []string{"ecdsa-p256", "ecdsa-p384", "rsa-2048"},
 		Slots: []topology.SlotSpec{
 			caSlot("etcd/ca"),
 			leaf("etcd/server", bothUsages, topology.Requirement{Usages: serverOnly, Why: "the API server refuses it", Advised: clientOnly, Advice: "etcd's own gateway fails"},
