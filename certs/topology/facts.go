@@ -67,7 +67,7 @@ func resolveFacts(p *Profile, given map[string]string, nodes []Node) (Facts, []*
 		if isGiven && value != "" {
 			f.Given[spec.Name] = true
 		} else {
-			t, err := parseTemplate(spec.Default)
+			t, err := parseTemplate(spec.preset(f.values))
 			if err != nil {
 				problems = append(problems, &FactProblem{Fact: spec.Name, Message: err.Error()})
 				continue
@@ -121,7 +121,7 @@ func (p *Profile) factIndex(name string) int {
 // it would do. An empty value is right where there is a default.
 func (f Fact) Check(value string) error {
 	value = f.trim(value)
-	if value == "" && (f.Default != "" || f.Optional) {
+	if value == "" && (f.Default != "" || len(f.Defaults) > 0 || f.Optional) {
 		return nil
 	}
 	_, err := f.check(value)
@@ -210,7 +210,11 @@ func (f Fact) one(v string) (string, error) {
 		if !isVersion(v) {
 			return "", fmt.Errorf("%s is not a version", v)
 		}
-		return strings.TrimPrefix(v, "v"), nil
+		v = strings.TrimPrefix(v, "v")
+		if f.Min != "" && compareVersions(v, f.Min) < 0 || f.Max != "" && compareVersions(minor(v), f.Max) > 0 {
+			return "", fmt.Errorf("version %s is not known here; %s to %s are", v, f.Min, f.Max)
+		}
+		return v, nil
 	case TypeSPIFFE:
 		return v, checkSPIFFE(v)
 	case TypeCIDRs:
@@ -224,6 +228,22 @@ func (f Fact) one(v string) (string, error) {
 		return prefix.String(), nil
 	}
 	return v, nil
+}
+
+// preset is the fact's default under the conditions that hold.
+func (f Fact) preset(values func(string) ([]string, bool)) string {
+	for _, d := range f.Defaults {
+		if c, err := parseCondition(d.When); err == nil && c.holds(values) {
+			return d.Value
+		}
+	}
+	return f.Default
+}
+
+// minor is a version without its patch number.
+func minor(v string) string {
+	parts := strings.Split(v, ".")
+	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 // checkSPIFFE says what is wrong with a SPIFFE ID (SPIFFE-ID standard, section 2).

@@ -173,6 +173,17 @@ type Fact struct {
 	Example  string   `yaml:"example"`  // named in the error of a wrong value
 	Choices  []string `yaml:"choices"`  // when not empty, the only values
 	PerNode  bool     `yaml:"perNode"`  // of the one node; a table of nodes takes its place
+	Min      string   `yaml:"min"`      // of a version: the first and the last that the profile knows
+	Max      string   `yaml:"max"`
+	// Defaults take the place of Default under a condition on facts above it;
+	// the first that holds counts.
+	Defaults []DefaultVariant `yaml:"defaults"`
+}
+
+// DefaultVariant is a fact's default under a condition.
+type DefaultVariant struct {
+	When  string `yaml:"when"`
+	Value string `yaml:"value"`
 }
 
 // Subject is a distinguished name as the cluster reads it: the user in CN, a
@@ -243,6 +254,9 @@ type Requirement struct {
 	CN      string     `yaml:"cn"`      // the exact common name, when a component reads it
 	Groups  [][]string `yaml:"groups"`  // any one of these sets of O is enough
 	Reader  string     `yaml:"reader"`  // who reads CN, Groups and URI, for the finding
+	// Advisory says that rights may be bound to another subject just as well:
+	// one that differs is a warning.
+	Advisory bool `yaml:"advisory"`
 	// URI is the URI name that a component compares byte for byte. With CN set
 	// too, either one is enough.
 	URI string `yaml:"uri"`

@@ -103,6 +103,20 @@ func (v *validator) facts() {
 				v.bad(path+".default", "uses fact %q, which is not defined above it", used)
 			}
 		}
+		for j, d := range f.Defaults {
+			at := fmt.Sprintf("%s.defaults[%d]", path, j)
+			v.when(at+".when", d.When)
+			for _, used := range v.expr(at+".value", d.Value) {
+				if !seen[used] && !slices.Contains(nodeLists, used) {
+					v.bad(at+".value", "uses fact %q, which is not defined above it", used)
+				}
+			}
+		}
+		for _, bound := range []struct{ field, value string }{{"min", f.Min}, {"max", f.Max}} {
+			if bound.value != "" && (f.Type != TypeVersion || !isVersion(bound.value)) {
+				v.bad(path+"."+bound.field, "bounds a version, and %q of a fact of type %s is none", bound.value, f.Type)
+			}
+		}
 		seen[f.Name] = true
 	}
 }
