@@ -58,7 +58,7 @@ func (p *parser) block(b block) {
 	case "PUBLIC KEY", "RSA PUBLIC KEY":
 		p.publicKey(b.der)
 	case "OPENSSH PRIVATE KEY":
-		p.problem(Problem{Rule: ruleOpenSSH, Line: b.line, Detail: "a private key in OpenSSH's own form"})
+		p.problem(Problem{Rule: ruleOpenSSH, Line: b.line, Key: len(p.doc.Keys) + 1, Detail: "a private key in OpenSSH's own form"})
 		p.doc.Keys = append(p.doc.Keys, Key{Label: b.label, Line: p.at(b.line), Source: p.source})
 	case "ENCRYPTED PRIVATE KEY":
 		p.encryptedKey(b)

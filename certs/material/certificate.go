@@ -44,9 +44,6 @@ func (p *parser) certificate(b block) {
 		p.doc.Certificates[at].X509 = cert
 		return
 	}
-	if !b.whole && b.label != "" && !complete(der) {
-		return // it was cut with its PEM, which was reported
-	}
 	report(examine(der, err))
 }
 

@@ -55,6 +55,7 @@ func (p *parser) opened(b block, what string, open func() ([]byte, error)) {
 		}
 	}
 	p.doc.Keys = append(p.doc.Keys, k)
+	pr.Key = len(p.doc.Keys)
 	switch {
 	case errors.Is(err, ErrDamaged):
 		pr.Rule = ruleMalformedKey

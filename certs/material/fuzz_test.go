@@ -42,6 +42,9 @@ func holds(t *testing.T, in Input) *Document {
 		if p.Certificate < 0 || p.Certificate > len(d.Certificates) {
 			t.Errorf("%s: certificate %d of %d", p.Rule, p.Certificate, len(d.Certificates))
 		}
+		if p.Key < 0 || p.Key > len(d.Keys) {
+			t.Errorf("%s: key %d of %d", p.Rule, p.Key, len(d.Keys))
+		}
 		seen[p.Rule]++
 	}
 	for rule, n := range seen {

@@ -89,13 +89,13 @@ func (p *parser) key(b block, labelled bool) {
 	k.Signer = signer
 	p.doc.Keys = append(p.doc.Keys, k)
 	if signer == nil {
-		problem.Line = b.line
+		problem.Line, problem.Key = b.line, len(p.doc.Keys)
 		p.problem(problem)
 		return
 	}
 	if want := keyLabels[what]; labelled && want != b.label {
 		i := p.problem(Problem{
-			Rule: ruleKeyLabel, Line: b.line,
+			Rule: ruleKeyLabel, Line: b.line, Key: len(p.doc.Keys),
 			Detail: fmt.Sprintf("the block is labelled %s and holds %s, whose label is %q", quote(b.label), what, want),
 		})
 		if i >= 0 {

@@ -112,6 +112,10 @@ type Problem struct {
 	// Certificate is the position, from 1, in Document.Certificates of the one
 	// that the problem is about; 0 when it is about no certificate in the list.
 	Certificate int
+	// Key is the same for Document.Keys. What is wrong with a key is of no
+	// concern where only the certificates of an input are read, and the other
+	// way round.
+	Key int
 	// Rescued says that what the problem hides from components was read all the
 	// same, so that writing it anew as PEM mends it.
 	Rescued bool

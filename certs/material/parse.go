@@ -92,10 +92,28 @@ func (p *parser) problem(pr Problem) int {
 		limit = 1
 	}
 	if p.counts[pr.Rule] > limit {
+		p.widen(pr)
 		return -1
 	}
 	p.doc.Problems = append(p.doc.Problems, pr)
 	return len(p.doc.Problems) - 1
+}
+
+// widen takes the position off the one listed problem of a rule when a second
+// one is about something of another kind.
+func (p *parser) widen(pr Problem) {
+	i := p.listed(pr.Rule)
+	if i < 0 || !onceOnly[pr.Rule] {
+		return
+	}
+	if first := &p.doc.Problems[i]; (first.Key > 0) != (pr.Key > 0) || (first.Certificate > 0) != (pr.Certificate > 0) {
+		first.Key, first.Certificate = 0, 0
+	}
+}
+
+// listed is the place of the first problem of a rule, -1 when there is none.
+func (p *parser) listed(rule string) int {
+	return slices.IndexFunc(p.doc.Problems, func(pr Problem) bool { return pr.Rule == rule })
 }
 
 // at is the line of the input for a line of the text being read.
@@ -132,7 +150,7 @@ func (p *parser) contained(pr Problem, read func()) {
 // spoil takes back that the one listed problem of a rule is rescued, because
 // another of its kind could not be.
 func (p *parser) spoil(rule string) {
-	if i := slices.IndexFunc(p.doc.Problems, func(pr Problem) bool { return pr.Rule == rule }); i >= 0 {
+	if i := p.listed(rule); i >= 0 {
 		p.doc.Problems[i].Rescued = false
 	}
 }

@@ -246,3 +246,33 @@ func TestProblemRulesAreListed(t *testing.T) {
 		}
 	}
 }
+
+// TestProblemsNameTheirSubject: package check leaves out what is wrong with a
+// key where only certificates are read.
+func TestProblemsNameTheirSubject(t *testing.T) {
+	key := keyFor(t, "p256")
+	c, k := string(EncodeCertificates(selfSigned(t, "x", key))), pemOf("PRIVATE KEY", pkcs8(t, key))
+	cut := pemOf("PRIVATE KEY", pkcs8(t, key)[:40])
+	for _, tt := range []struct {
+		name             string
+		in               string
+		certificate, key int
+	}{
+		{"a key that does not parse", c + cut, 0, 1},
+		{"a certificate that does not parse", c + c + pemOf("CERTIFICATE", []byte{0x30, 1}) + k, 3, 0},
+		{"an indented key", c + k + indent(k, " "), 0, 2},
+		{"an indented certificate", k + c + indent(c, " "), 2, 0},
+		{"both indented", indent(k+c, " "), 0, 0},
+		{"two certificates indented", indent(c+c, " "), 1, 0},
+		{"a wrong label", c + strings.ReplaceAll(k, "PRIVATE", "EC PRIVATE"), 0, 1},
+		{"an encrypted key", c + k + strings.ReplaceAll(k, "PRIVATE", "ENCRYPTED PRIVATE"), 0, 2},
+		{"a key without END", c + k[:100], 0, 1},
+		{"a bad character in a key", c + strings.Replace(k, "M", "!", 1), 0, 1},
+		{"the whole", base64.StdEncoding.EncodeToString([]byte(k)), 0, 0},
+	} {
+		d := Parse(Input{Data: []byte(tt.in)})
+		if len(d.Problems) != 1 || d.Problems[0].Certificate != tt.certificate || d.Problems[0].Key != tt.key {
+			t.Errorf("%s: got %+v, want certificate %d, key %d", tt.name, d.Problems, tt.certificate, tt.key)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/des"
-	"crypto/md5"
 	"crypto/pbkdf2"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -356,69 +355,4 @@ func readScrypt(params cryptobyte.String, size int, b *budget) (func([]byte) ([]
 		}
 		return key, nil
 	}, nil
-}
-
-// pbes1Scheme is one of the older schemes, whose derivation gives both the
-// key and the initialization vector.
-type pbes1Scheme struct {
-	cipher cipherScheme
-	hash   func() hash.Hash
-	pkcs12 bool // derives as PKCS#12 does, not as PBKDF1
-}
-
-var pbes1Schemes = map[string]pbes1Scheme{
-	"1.2.840.113549.1.5.3":    {desCBC, md5.New, false},
-	"1.2.840.113549.1.5.10":   {desCBC, sha1.New, false},
-	"1.2.840.113549.1.12.1.3": {tripleDESCBC, sha1.New, true},
-	"1.2.840.113549.1.12.1.4": {twoKeyDESCBC, sha1.New, true},
-	"1.2.840.113549.1.12.1.5": {rc2128CBC, sha1.New, true},
-	"1.2.840.113549.1.12.1.6": {rc240CBC, sha1.New, true},
-}
-
-func pbes1(a algorithm, b *budget) (derivation, cipherScheme, error) {
-	s, ok := pbes1Schemes[a.oid.String()]
-	if !ok {
-		return nil, cipherScheme{}, unsupported("scheme", a.oid)
-	}
-	var seq, salt cryptobyte.String
-	if !a.params.ReadASN1(&seq, cbasn1.SEQUENCE) || !seq.ReadASN1(&salt, cbasn1.OCTET_STRING) || len(salt) > maxSalt {
-		return nil, s.cipher, damaged("its salt does not parse")
-	}
-	rounds, err := readCount(&seq)
-	if err != nil {
-		return nil, s.cipher, err
-	}
-	// PKCS#12 derives key (two hashes for triple DES) and vector apart.
-	cost := 1
-	if s.pkcs12 {
-		cost = 3
-	}
-	if err := affordable(rounds, cost); err != nil {
-		return nil, s.cipher, err
-	}
-	return func(pw *password) ([]byte, []byte, error) {
-		if err := b.spend(rounds, cost); err != nil {
-			return nil, nil, err
-		}
-		if !s.pkcs12 {
-			both := pbkdf1(s.hash, pw.utf8, salt, rounds)
-			return both[:8], both[8:16], nil
-		}
-		return pkcs12KDF(s.hash, pw.bmp, salt, rounds, 1, s.cipher.key),
-			pkcs12KDF(s.hash, pw.bmp, salt, rounds, 2, s.cipher.block), nil
-	}, s.cipher, nil
-}
-
-// pbkdf1 is RFC 8018 section 5.1.
-func pbkdf1(h func() hash.Hash, passphrase, salt []byte, rounds int) []byte {
-	d := h()
-	d.Write(passphrase)
-	d.Write(salt)
-	sum := d.Sum(nil)
-	for range rounds - 1 {
-		d.Reset()
-		d.Write(sum)
-		sum = d.Sum(sum[:0])
-	}
-	return sum
 }
