@@ -204,6 +204,9 @@ func TestAcceptable(t *testing.T) {
 			other.SubjectKeyId = []byte{1, 2, 3}
 			return p.with(p.ingress, p.web(&entity{cert: &other, key: p.ingress.key}))
 		}, "w:aki-mismatch"},
+		{"leaf and CA share a serial number", "ingress/server", func(p *pki) files {
+			return p.with(p.ingress, remade(p.web(p.ingress), func(t *tbs) { t.Serial = p.ingress.cert.SerialNumber }))
+		}, "w:duplicate-serial"},
 		{"leaf and CA share a subject", "ingress/server", func(p *pki) files {
 			return p.with(p.ingress, p.web(p.ingress, subject("ingress-ca", "tectonic")))
 		}, "w:same-subject-as-ca"},
@@ -305,6 +308,20 @@ func TestAcceptable(t *testing.T) {
 
 func publicBlock(k crypto.Signer) *pem.Block {
 	return &pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(k.Public()))}
+}
+
+// A heap of strangers behind the leaf is one mistake, and told as one.
+func TestHeapOfStrangers(t *testing.T) {
+	p := newPKI(t)
+	leaf := p.web(p.ingress)
+	parts := []any{leaf}
+	for range 2000 {
+		parts = append(parts, block(remake(p.otherRoot, func(t *tbs) { t.Serial, t.Issuer = big.NewInt(serial), nameOf(12, "nobody"); serial++ })))
+	}
+	got := Slot(SlotInput{Slot: p.t.Slot("ingress/server"), Topology: p.t, Cert: doc("c", parts...), Key: doc("k", leaf.key), CA: doc("ca", p.ingress), Now: clock})
+	if len(got) != maxAlike || got[0].Rule != "extraneous-certificate" || !strings.HasSuffix(got[maxAlike-1].Message, "; and 1992 more of the kind") {
+		t.Errorf("got %d findings: %+v", len(got), got)
+	}
 }
 
 // A thousand CAs of one name are an attack or a heap; they end soon, and the

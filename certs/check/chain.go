@@ -145,6 +145,12 @@ func (c *chainCheck) link(add func(string, *node, detail), child, parent *node, 
 			has:     fmt.Sprintf("%x", a[:min(len(a), 20)]), needs: fmt.Sprintf("%x", s[:min(len(s), 20)]),
 		})
 	}
+	if leaf && bytes.Equal(child.x.RawSubjectPublicKeyInfo, parent.x.RawSubjectPublicKeyInfo) && !child.x.IsCA {
+		add("key-reused", child, detail{severity: Error, message: fmt.Sprintf("%s has the key of its issuer, %s: whoever runs it signs certificates as the CA", child, parent.in()), has: keyText(child.x.PublicKey) + " " + pubFingerprint(child.x.PublicKey), needs: "a key of its own"})
+	}
+	if sn := child.x.SerialNumber; sn != nil && sn.Cmp(parent.x.SerialNumber) == 0 && bytes.Equal(child.x.RawIssuer, parent.x.RawIssuer) {
+		add("duplicate-serial", child, detail{message: fmt.Sprintf("%s and %s have the same issuer and the same serial number", child, parent.in()), has: fmt.Sprintf("%x", sn), needs: "a serial number of its own for each"})
+	}
 	if leaf && bytes.Equal(child.x.RawSubject, parent.x.RawSubject) {
 		add("same-subject-as-ca", child, detail{message: fmt.Sprintf("%s has the same subject as its issuer, %s", child, parent.in()), has: subjectText(child.x)})
 	}
@@ -324,8 +330,7 @@ func anotherLeaf(n *node) bool {
 
 // signsSomething says whether a certificate of the file names n as its issuer.
 func (c *chainCheck) signsSomething(n *node) bool {
-	return bytes.Equal(c.leaf.x.RawIssuer, n.x.RawSubject) ||
-		slices.ContainsFunc(c.sent, func(o *node) bool { return o != n && bytes.Equal(o.x.RawIssuer, n.x.RawSubject) })
+	return len(c.leaf.src.issuedBy(n)) > 0
 }
 
 // root reports a root that is sent along.

@@ -17,6 +17,7 @@ import (
 func (c *chainCheck) diagnose() {
 	tip := c.tip()
 	switch {
+	case c.noCA():
 	case c.foreign(tip):
 	case c.selfSigned(tip):
 	case c.sameNameOtherKey(tip):
@@ -24,6 +25,16 @@ func (c *chainCheck) diagnose() {
 	default:
 		c.missing(tip)
 	}
+}
+
+// noCA reports a CA file without any CA in it.
+func (c *chainCheck) noCA() bool {
+	if slices.ContainsFunc(c.anchors, func(a *node) bool { return !c.notCA(a, true) || a.selfIssued() }) {
+		return false
+	}
+	a := c.anchors[0]
+	c.j.at("not-a-ca", a, detail{message: fmt.Sprintf("there is no CA in the CA file: %s is a leaf", a), has: basicText(a.x), needs: "the CA that signed " + subjectText(c.leaf.x)})
+	return true
 }
 
 // tip is the last certificate that can be reached from the leaf over signatures

@@ -19,6 +19,24 @@ type source struct {
 	name  string
 	order int
 	nodes []*node
+
+	issuers map[string][]*node // by the name of their issuer; made on demand
+}
+
+// issuedBy are the certificates of the file that name n as their issuer, n not
+// among them.
+func (s *source) issuedBy(n *node) []*node {
+	if s.issuers == nil {
+		s.issuers = map[string][]*node{}
+		for _, o := range s.nodes {
+			s.issuers[string(o.x.RawIssuer)] = append(s.issuers[string(o.x.RawIssuer)], o)
+		}
+	}
+	named := s.issuers[string(n.x.RawSubject)]
+	if !slices.ContainsFunc(named, func(o *node) bool { return o.hash == n.hash }) {
+		return named
+	}
+	return slices.DeleteFunc(slices.Clone(named), func(o *node) bool { return o.hash == n.hash })
 }
 
 // node is one certificate with where it stands.
@@ -98,7 +116,12 @@ type judge struct {
 	quiet bool // material made here: nothing about how long it lasts
 	found []placed
 	seen  map[string]bool
+	alike map[string]int // findings of one rule in one file
 }
+
+// maxAlike is how many findings of one rule in one file are told one by one: a
+// heap of a thousand strangers is one mistake.
+const maxAlike = 8
 
 type placed struct {
 	Finding
@@ -106,7 +129,7 @@ type placed struct {
 }
 
 func newJudge(slot topology.SlotID, now time.Time) *judge {
-	return &judge{slot: slot, now: now, sigs: newSignatures(), seen: map[string]bool{}}
+	return &judge{slot: slot, now: now, sigs: newSignatures(), seen: map[string]bool{}, alike: map[string]int{}}
 }
 
 // detail is what a finding says beyond its rule.
@@ -153,6 +176,10 @@ func (j *judge) report(rule string, src *source, pos int, d detail) {
 		return
 	}
 	j.seen[key] = true
+	kind := rule + "\x00" + string(f.Severity) + "\x00" + f.File
+	if j.alike[kind]++; j.alike[kind] > maxAlike {
+		return
+	}
 	j.found = append(j.found, placed{f, order, pos})
 }
 
@@ -173,8 +200,15 @@ func (j *judge) findings() []Finding {
 		return a.pos - b.pos
 	})
 	out := make([]Finding, len(j.found))
+	last := map[string]int{}
 	for i, p := range j.found {
 		out[i] = p.Finding
+		last[p.Rule+"\x00"+string(p.Severity)+"\x00"+p.File] = i
+	}
+	for kind, i := range last {
+		if more := j.alike[kind] - maxAlike; more > 0 {
+			out[i].Message += fmt.Sprintf("; and %d more of the kind", more)
+		}
 	}
 	return out
 }

@@ -256,8 +256,9 @@ func (j *judge) strangeNames(n *node) {
 	if j.has("malformed-san", "wildcard-misuse", "ip-in-dns-san") {
 		return
 	}
+	const looked = 200 // nobody reads more
 	var bad, wild, addresses []string
-	for _, d := range n.x.DNSNames {
+	for _, d := range n.x.DNSNames[:min(len(n.x.DNSNames), looked)] {
 		switch _, err := netip.ParseAddr(d); {
 		case err == nil:
 			if !slices.ContainsFunc(n.x.IPAddresses, func(ip net.IP) bool { return sameAddress(ip.String(), d) }) {
@@ -304,7 +305,7 @@ func (j *judge) uris(n *node, slot *topology.Slot, cnOK bool) {
 		}
 		j.at("uri-san-mismatch", n, d)
 	}
-	for _, u := range n.x.URIs {
+	for _, u := range n.x.URIs[:min(len(n.x.URIs), maxAlike)] {
 		if problem := spiffeProblem(u); problem != "" {
 			d := detail{message: fmt.Sprintf("%s has %s, which is no SPIFFE ID: %s", n, untrusted.Text(u.String()), problem), has: "URI:" + untrusted.Text(u.String()).String(), needs: "spiffe://trust-domain/path"}
 			if len(required) == 0 || fits || cnOK {

@@ -1,10 +1,10 @@
 package check
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"slices"
 )
 
 // pickLeaf finds the leaf in the certificate's file and judges whether it
@@ -120,12 +120,9 @@ func (s *slotCheck) structuralLeaf(first *node) *node {
 
 // signsInFile says whether n signed another certificate of the file.
 func (s *slotCheck) signsInFile(n *node) bool {
-	for _, o := range s.cert.nodes {
-		if o.hash != n.hash && bytes.Equal(o.x.RawIssuer, n.x.RawSubject) && !(o.selfIssued() && n.selfIssued()) && s.j.sigs.signed(o, n) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.cert.issuedBy(n), func(o *node) bool {
+		return !(o.selfIssued() && n.selfIssued()) && s.j.sigs.signed(o, n)
+	})
 }
 
 // onlyCAs says whether nothing in the file can be the leaf: a CA that bears

@@ -364,6 +364,14 @@ func TestChains(t *testing.T) {
 			der := bytes.Replace(leaf.cert.Raw, []byte("demo.example.com"), []byte("damo.example.com"), 1)
 			return files{cert: doc("c", block(der)), key: doc("k", leaf.key), ca: doc("ca.pem", bare)}
 		}, "bad-signature"},
+		{"a leaf as the CA", "ingress/server", func(p *pki) files {
+			f := p.with(p.ingress, p.web(p.ingress))
+			f.ca = doc("ca.pem", p.etcdServer())
+			return f
+		}, "not-a-ca"},
+		{"a leaf with its CA's key", "ingress/server", func(p *pki) files {
+			return p.with(p.ingress, sign(p.ingress, "ingress-ca", subject("x"), dns("demo.example.com"), eku(server)))
+		}, "key-reused"},
 		{"policy required and missing", "ingress/server", middle(extraExtension([]int{2, 5, 29, 36}, true, []byte{0x30, 0x03, 0x80, 0x01, 0x00})), "policy-constraint"},
 	})
 }

@@ -198,6 +198,9 @@ func (c *setCheck) sharedKeys() {
 		if o.slot.Kind == topology.CA {
 			ca, leaf = o, p
 		}
+		if slices.ContainsFunc(c.j.found, func(f placed) bool { return f.Rule == "key-reused" && f.Slot == leaf.slot.ID }) {
+			continue // its own chain says so
+		}
 		if ca.slot.Kind == topology.CA && (leaf.slot.Kind == topology.CA || ca.n.hash == leaf.n.hash) {
 			continue
 		}
