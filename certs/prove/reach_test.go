@@ -117,7 +117,15 @@ func TestReachIsWhatHandshakesSay(t *testing.T) {
 	bare := *spoiled.Pairs["kube/kubelet"]
 	bare.Certificates = bare.Certificates[:1]
 	spoiled.Pairs["kube/kubelet"] = &bare
+	serversOnly := good(t, nil)
+	template := *serversOnly.Pairs["etcd/ca"].Leaf()
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	serversOnly.Pairs["etcd/ca"] = signed(t, &template, serversOnly.Pairs["etcd/ca"].Key, serversOnly.Root)
+	for _, id := range []topology.SlotID{"etcd/server", "etcd/peer", "etcd/client"} {
+		again(t, serversOnly, id, func(*x509.Certificate) {})
+	}
 	sets := map[string]*certs.Set{
+		"CA for servers alone": serversOnly,
 		"generated": good(t, nil), "flat": good(t, func(r *issue.Request) { r.Hierarchy = topology.Roots }),
 		"one CA": oneCA(t), "one CA with an intermediate": oneCA(t, "etcd"), "spoiled": spoiled,
 	}
@@ -214,7 +222,16 @@ func TestWhatACAOpens(t *testing.T) {
 
 // TestWhatACAOpensIsWhatItsLeavesOpen mints what CAReach says can be minted.
 func TestWhatACAOpensIsWhatItsLeavesOpen(t *testing.T) {
-	for name, set := range map[string]*certs.Set{"generated": good(t, nil), "one CA": oneCA(t), "one intermediate": oneCA(t, "etcd"), "both": oneCA(t, "etcd", "kube")} {
+	// Kube trusts a CA that allows no CA below it, and etcd's stands below it.
+	short := good(t, nil)
+	short.Pairs["kube/ca"] = ca(t, "Corp CA", func(c *x509.Certificate) { c.MaxPathLenZero = true })
+	template := *short.Pairs["etcd/ca"].Leaf()
+	below := signed(t, &template, short.Pairs["etcd/ca"].Key, short.Pairs["kube/ca"])
+	below.Certificates = append(below.Certificates, short.Pairs["kube/ca"].Leaf())
+	short.Pairs["etcd/ca"] = below
+	for name, set := range map[string]*certs.Set{
+		"generated": good(t, nil), "one CA": oneCA(t), "one intermediate": oneCA(t, "etcd"), "both": oneCA(t, "etcd", "kube"), "path length": short,
+	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := newBench(Input{Set: set, Now: now})
 			if err != nil {
