@@ -114,3 +114,14 @@ func (t *Theme) Border() Lines {
 	}
 	return Lines{"─", "│", "╭", "╮", "╰", "╯", "├", "└", "…", "·", "█", "░", "‹", "›"}
 }
+
+// arrows are the names of keys that have a sign of their own.
+var arrows = strings.NewReplacer("↑/↓", "up/down", "←/→", "left/right", "↑", "up", "↓", "down", "←", "left", "→", "right")
+
+// Keys is the name of keys as this terminal shows it.
+func (t *Theme) Keys(name string) string {
+	if t.ascii {
+		return arrows.Replace(name)
+	}
+	return name
+}

@@ -117,7 +117,11 @@ func (r *root) rail() string {
 		}
 	}
 	if at >= tickedSteps || at > 0 && long-3 > r.w {
-		l.Add(theme.Good, strings.Repeat(th.Sign(theme.GoodSign), at)).Plain(" ")
+		ticks := strings.Repeat(th.Sign(theme.GoodSign), at)
+		if th.ASCII() {
+			ticks = itoa(at) + " " + th.Sign(theme.GoodSign)
+		}
+		l.Add(theme.Good, ticks).Plain(" ")
 		visible = visible[at:]
 		at = 0
 	}
@@ -219,7 +223,7 @@ func (r *root) keyRow() string {
 		n := 0
 		for _, b := range bs {
 			for _, k := range b {
-				n += ansi.StringWidth(k.Help().Key) + ansi.StringWidth(k.Help().Desc) + 1 + 3
+				n += ansi.StringWidth(th.Keys(k.Help().Key)) + ansi.StringWidth(k.Help().Desc) + 1 + 3
 			}
 		}
 		return n - 3
@@ -242,7 +246,7 @@ func (r *root) keyRow() string {
 				l.Add(theme.Faint, " · ")
 			}
 			first = false
-			l.Add(theme.Key, b.Help().Key).Plain(" ").Add(theme.Faint, b.Help().Desc)
+			l.Add(theme.Key, th.Keys(b.Help().Key)).Plain(" ").Add(theme.Faint, b.Help().Desc)
 		}
 	}
 	return l.Fit(r.w)

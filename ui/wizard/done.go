@@ -147,7 +147,7 @@ func doneList(e *Env, tall bool) []doneLine {
 		}
 	}
 	if !tall && len(titles) > 0 {
-		out = append(out, doneLine{text: "In this order: " + strings.Join(titles, ", ") + "."})
+		out = append(out, doneLine{text: "In this order: " + strings.Join(titles, " → ") + "."})
 	}
 	out = append(out, doneLine{text: "What to copy where, with the commands, is in"}, doneLine{text: untrusted.Text(joined(r.Dir, "NEXT-STEPS.md")).Max(200), command: true})
 	if minds := minds(e); len(minds) > 0 {

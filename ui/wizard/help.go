@@ -52,6 +52,11 @@ func (p *helpPage) view(r *root, w, h int) string {
 	for _, l := range wrap(stepHelp(r.at), min(w-4, 90)) {
 		add("  " + l)
 	}
+	add("")
+	add(th.Line().Plain(" ").Add(theme.Title, "Keys").String())
+	for _, b := range r.allKeys() {
+		add(th.Line().Plain("  ").Col(theme.Key, th.Keys(b.Help().Key), 16).Plain(b.Help().Desc).String())
+	}
 	if s, ok := r.screen().(helper); ok {
 		for _, para := range s.Help() {
 			add("")
@@ -59,11 +64,6 @@ func (p *helpPage) view(r *root, w, h int) string {
 				add("  " + l)
 			}
 		}
-	}
-	add("")
-	add(th.Line().Plain(" ").Add(theme.Title, "Keys").String())
-	for _, b := range r.allKeys() {
-		add(th.Line().Plain("  ").Col(theme.Key, b.Help().Key, 14).Plain(b.Help().Desc).String())
 	}
 	p.rows, p.h = len(lines), h
 	p.from = max(0, min(p.from, p.rows-p.h))

@@ -11,7 +11,7 @@ import (
 
 func (s *modesScreen) View(w, h int) string {
 	if w >= wideWidth && h >= 26 {
-		legend := 36
+		legend := max(36, w-110)
 		details := s.details(inner(w), true)
 		below := min(len(details)+4, h/2)
 		top := h - below

@@ -7,8 +7,10 @@ import (
 	"certwright/flow"
 )
 
-// foldAt is from how many files on a set is shown folded.
-const foldAt = 60
+const (
+	foldAt  = 60    // from how many files on a set is shown folded
+	mainDir = "tls" // what people look for first; it stays open unless it is large itself
+)
 
 // fileRow is one row of the tree: a directory, or a file.
 type fileRow struct {
@@ -81,7 +83,7 @@ func (s *reviewScreen) walk(n *fileNode, prefix string, large bool) {
 			continue
 		}
 		row.dir = c.path
-		row.folded = s.folded[c.path] || large && c.replaced == 0 && !s.unfolded[c.path]
+		row.folded = s.folded[c.path] || large && c.replaced == 0 && !s.unfolded[c.path] && !(c.files <= foldAt && strings.HasPrefix(c.path+"/", mainDir+"/"))
 		if c.replaced > 0 {
 			row.what = flow.Overwrite
 		}

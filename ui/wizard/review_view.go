@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"certwright/assets/layout"
@@ -35,7 +36,7 @@ func (s *reviewScreen) View(w, h int) string {
 		}
 		return block(append(lines, indent(s.details(w-3))...), w, h)
 	}
-	right := max(30, min(w*2/5, 50))
+	right := max(30, min(w*2/5, 50), w-110)
 	left := w - right
 	files := box{title: s.summary(), foot: s.position(rest - 2), focus: s.typing == noField}.draw(s.Theme, s.list(inner(left), rest-2), left, rest)
 	both := beside(files, pane(s.Theme, s.detailTitle(), s.details(inner(right)), right, rest))
@@ -119,7 +120,7 @@ func (s *reviewScreen) list(w, h int) []string {
 	th := s.Theme
 	dir := untrusted.Text(s.of.Survey.Dir).Max(200)
 	top := th.Line().Add(theme.Bold, th.CutMiddle(dir, w))
-	if there := s.of.Survey.Existing; there != "" && there != "nothing" {
+	if there := s.of.Survey.Existing; there != "" && s.occupied() {
 		top.Add(theme.Faint, "   there now: "+untrusted.Text(there).Max(200))
 	}
 	lines := []string{top.Fit(w)}
@@ -128,6 +129,11 @@ func (s *reviewScreen) list(w, h int) []string {
 		lines = append(lines, s.row(s.rows[i], i == s.cursor, w))
 	}
 	return lines
+}
+
+// occupied says that the destination is not empty.
+func (s *reviewScreen) occupied() bool {
+	return s.of.Survey.Foreign || slices.ContainsFunc(s.of.Survey.Changes, func(c flow.Change) bool { return c.What != flow.Added })
 }
 
 func (s *reviewScreen) row(r fileRow, here bool, w int) string {
@@ -226,6 +232,25 @@ func kindWords(k layout.Kind) string {
 	return string(k)
 }
 
+// dirWords is what the directories of the destination are for.
+func dirWords(dir string) string {
+	switch dir {
+	case "tls":
+		return "the set as files, under the names that the components look for"
+	case "ca":
+		return "keys and certificates of the CAs that were made here: keep them apart from what is deployed"
+	case "flags":
+		return "the parameters that name these files, program by program"
+	case "kubeconfig":
+		return "kubeconfigs, each with the key of its user"
+	case "manifests":
+		return "the same files as Kubernetes Secrets"
+	case "terraform":
+		return "modules with the same outputs in every mode"
+	}
+	return ""
+}
+
 func (s *reviewScreen) detailTitle() string {
 	if s.cursor >= len(s.rows) {
 		return "Nothing"
@@ -248,6 +273,7 @@ func (s *reviewScreen) details(w int) []string {
 	r := s.rows[s.cursor]
 	if r.change == nil {
 		row("holds", count(r.files, "file"), theme.Plain)
+		row("for", dirWords(r.dir), theme.Plain)
 		return out
 	}
 	c := r.change

@@ -197,6 +197,7 @@ func (r *root) answered(e flow.Event) tea.Cmd {
 	case flow.Saved:
 		return tea.Batch(cmd, r.saved(e))
 	case flow.Wrote:
+		r.said = Status{}
 		if r.end.how != "" { // somebody asked to leave while it ran
 			return tea.Batch(cmd, tea.Quit)
 		}

@@ -1,0 +1,5 @@
+package wizard
+
+import "syscall"
+
+const hangUp = syscall.SIGHUP
