@@ -126,7 +126,7 @@ func TestReachIsWhatHandshakesSay(t *testing.T) {
 	}
 	sets := map[string]*certs.Set{
 		"CA for servers alone": serversOnly,
-		"generated": good(t, nil), "flat": good(t, func(r *issue.Request) { r.Hierarchy = topology.Roots }),
+		"generated":            good(t, nil), "flat": good(t, func(r *issue.Request) { r.Hierarchy = topology.Roots }),
 		"one CA": oneCA(t), "one CA with an intermediate": oneCA(t, "etcd"), "spoiled": spoiled,
 	}
 	for name, set := range sets {
