@@ -96,16 +96,17 @@ func (b *pasteBox) addRunes(runes []rune) {
 }
 
 // Keys of the paste pane.
-var pasteKeys = struct{ keep, empty key.Binding }{
+var pasteKeys = struct{ keep, empty, file key.Binding }{
 	keep:  key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "keep")),
 	empty: key.NewBinding(key.WithKeys("ctrl+u"), key.WithHelp("ctrl+u", "clear")),
+	file:  key.NewBinding(key.WithKeys("ctrl+o"), key.WithHelp("ctrl+o", "from a file")),
 }
 
 func (b *pasteBox) keys() []key.Binding {
 	if !b.whole() {
-		return []key.Binding{pasteKeys.empty}
+		return []key.Binding{pasteKeys.empty, pasteKeys.file}
 	}
-	return []key.Binding{pasteKeys.keep, pasteKeys.empty}
+	return []key.Binding{pasteKeys.keep, pasteKeys.empty, pasteKeys.file}
 }
 
 // whole says that something was pasted and no block of it is still open.

@@ -61,9 +61,10 @@ const (
 
 // picked is what the person did with the picker.
 type picked struct {
-	did  pickedAct
-	path string   // absolute: of the file or folder
-	look *preview // of the file, nil when it was not looked at yet
+	did   pickedAct
+	path  string // absolute: of the file or folder
+	entry entry
+	look  *preview // of the file, nil when it was not looked at yet
 }
 
 type pickedAct int
@@ -427,7 +428,7 @@ func (p *picker) choose(into bool) (picked, tea.Cmd) {
 		p.note = "choose the folder that holds the files: the first row takes this one"
 		return picked{}, nil
 	}
-	return picked{did: pickedFile, path: path, look: p.seen[e.name]}, nil
+	return picked{did: pickedFile, path: path, entry: *e, look: p.seen[e.name]}, nil
 }
 
 // title is the folder that is shown.

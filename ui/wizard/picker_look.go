@@ -28,6 +28,7 @@ type preview struct {
 	judged  bool // verdict is the slot's, as if this were handed over
 	hasKey  bool // a private key is in it, so that none has to be chosen beside it
 	hasCert bool
+	shut    bool // something in it waits for a passphrase
 	bad     bool // it could not be read; rows say why
 }
 
@@ -138,7 +139,7 @@ func lookAtFolder(ctx context.Context, env *Env, path string) *preview {
 func describe(d *material.Document, now time.Time) *preview {
 	v := &preview{rows: [][2]string{{"What", contents(d)}}}
 	certs := d.X509()
-	v.hasCert, v.hasKey = len(certs) > 0, len(d.Keys) > 0
+	v.hasCert, v.hasKey, v.shut = len(certs) > 0, len(d.Keys) > 0, d.NeedsPassphrase()
 	if len(certs) > 0 {
 		c := certs[0]
 		kind := "leaf"

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/afero"
+
+	"certwright/certs/untrusted"
 )
 
 // places are what paths as typed are relative to.
@@ -92,7 +94,11 @@ type completion struct {
 	text       string   // the path, longer when it could be completed
 	candidates []string // names it could go on with, folders with a slash: untrusted text
 	err        error    // the folder could not be read
+	odd        bool     // what is there cannot be typed, only chosen
 }
+
+// typeable says that a name is drawn as it is: what is not cannot be edited.
+func typeable(name string) bool { return untrusted.Text(name).Max(len(name)) == name }
 
 // complete completes the last element of a path as typed from what lies on the
 // disk. Hidden names are offered only when the element begins with a dot.
@@ -110,6 +116,7 @@ func complete(ctx context.Context, fsys afero.Fs, p places, typed string) comple
 	if l.err != nil && len(l.entries) == 0 {
 		return completion{text: typed, err: l.err}
 	}
+	odd := 0
 	match := func(fold bool) []string {
 		var out []string
 		for i := range l.entries {
@@ -119,6 +126,10 @@ func complete(ctx context.Context, fsys afero.Fs, p places, typed string) comple
 				name, want = e.lower, strings.ToLower(stem)
 			}
 			if !strings.HasPrefix(name, want) || stem == "" && e.hidden() {
+				continue
+			}
+			if !typeable(e.name) {
+				odd++
 				continue
 			}
 			if e.kind == dirEntry {
@@ -136,7 +147,7 @@ func complete(ctx context.Context, fsys afero.Fs, p places, typed string) comple
 	slices.Sort(names)
 	switch len(names) {
 	case 0:
-		return completion{text: typed}
+		return completion{text: typed, odd: odd > 0}
 	case 1:
 		return completion{text: head + names[0]}
 	}

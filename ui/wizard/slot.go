@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/certs/topology"
@@ -36,6 +37,24 @@ type slotScreen struct {
 	secret *secretPrompt
 	filled filledPane
 	folder string // where the last file came from
+
+	memo *slotMemo
+}
+
+// slotMemo is what is worked out once for a frame or a key: with thousands of
+// nodes the list is long.
+type slotMemo struct {
+	rows    []slotRow
+	blocked map[topology.SlotID]bool
+}
+
+// fresh forgets what was worked out, because the answers may have changed.
+func (s *slotScreen) fresh() { s.memo = nil }
+
+// do applies an event.
+func (s *slotScreen) do(e flow.Event) tea.Cmd {
+	defer s.fresh()
+	return s.Do(e)
 }
 
 // slotFocus is the part of the screen that the keys go to.
@@ -50,6 +69,14 @@ const (
 	onSecret
 	onFilled
 )
+
+// chosenMsg says what is in a file that was just chosen.
+type chosenMsg struct {
+	to    *slotScreen
+	field flow.Field
+	path  string
+	look  *preview
+}
 
 // slotRow is one row of the list.
 type slotRow struct {
@@ -75,7 +102,22 @@ func newSlotScreen(env *Env, step flow.Step, mode topology.Mode) *slotScreen {
 }
 
 // rows are the fields that these modes ask for, component by component.
-func (s *slotScreen) rows() []slotRow {
+func (s *slotScreen) rows() []slotRow { return s.worked().rows }
+
+// blocked are the slots that stand against going on.
+func (s *slotScreen) blocked(id topology.SlotID) bool { return s.worked().blocked[id] }
+
+func (s *slotScreen) worked() *slotMemo {
+	if s.memo == nil {
+		s.memo = &slotMemo{rows: s.makeRows(), blocked: map[topology.SlotID]bool{}}
+		for _, b := range s.Flow.Blockers(s.step) {
+			s.memo.blocked[b.Slot] = true
+		}
+	}
+	return s.memo
+}
+
+func (s *slotScreen) makeRows() []slotRow {
 	var out []slotRow
 	t, plan := s.Flow.Topology(), s.Flow.Plan()
 	for _, c := range t.Components {
@@ -227,6 +269,7 @@ func (s *slotScreen) goToField(f flow.Field) {
 // Open shows the screen. The first time in the CA step the picker is there at
 // once, because a file is what is asked for.
 func (s *slotScreen) Open() tea.Cmd {
+	s.fresh()
 	if s.focus == onPicker {
 		return s.picker.again()
 	}
@@ -245,6 +288,7 @@ func (s *slotScreen) untouched() bool {
 
 // Update takes a key, a paste or a message of the screen's own.
 func (s *slotScreen) Update(msg tea.Msg) tea.Cmd {
+	s.fresh()
 	switch msg := msg.(type) {
 	case listedMsg, restedMsg, lookedMsg:
 		_, cmd := s.picker.update(msg)
@@ -253,8 +297,10 @@ func (s *slotScreen) Update(msg tea.Msg) tea.Cmd {
 		_, cmd := s.paste.update(msg)
 		return cmd
 	case completedMsg:
-		if msg.to == s.path && s.focus == onPath && s.path.complete(msg) {
-			return s.typed()
+		return s.completed(msg)
+	case chosenMsg:
+		if msg.to == s && s.focus == onList {
+			return s.andThen(msg.field, msg.path, msg.look)
 		}
 		return nil
 	case folderMsg:
@@ -277,6 +323,10 @@ func (s *slotScreen) key(k tea.KeyMsg) tea.Cmd {
 		did, cmd := s.picker.update(k)
 		return tea.Batch(cmd, s.took(did))
 	case onPaste:
+		if key.Matches(k, pasteKeys.file) {
+			s.paste.drop()
+			return s.pick(s.paste.field)
+		}
 		keep, cmd := s.paste.update(k)
 		if keep {
 			return s.keepPaste()
@@ -306,8 +356,12 @@ func (s *slotScreen) took(did picked) tea.Cmd {
 	case pickedFile:
 		s.leavePicker()
 		s.folder = filepath.Dir(did.path)
-		cmd := s.Do(flow.SetSource{Field: f, Source: flow.Source{Path: s.places().given(did.path)}})
-		return tea.Batch(cmd, s.andThen(f, did))
+		cmd := s.do(flow.SetSource{Field: f, Source: flow.Source{Path: s.places().given(did.path)}})
+		if did.look == nil { // chosen before the cursor had rested on it
+			look := s.judge.file(did.path, did.entry, nil)
+			return tea.Batch(cmd, func() tea.Msg { return chosenMsg{s, f, did.path, look()} })
+		}
+		return tea.Batch(cmd, s.andThen(f, did.path, did.look))
 	case pickedFolder:
 		s.leavePicker()
 		return s.fill(s.places().given(did.path))
@@ -329,15 +383,15 @@ func (s *slotScreen) leavePicker() {
 
 // andThen goes on to the key of a certificate that was just chosen, when it is
 // still to be given: the picker stays open, on the file that looks like it.
-func (s *slotScreen) andThen(f flow.Field, did picked) tea.Cmd {
+func (s *slotScreen) andThen(f flow.Field, path string, look *preview) tea.Cmd {
 	next := flow.Field{Slot: f.Slot, Part: flow.PartKey}
-	if f.Part != flow.PartCert || did.look != nil && did.look.hasKey || !s.missing(next) {
+	if f.Part != flow.PartCert || look.hasKey || look.shut || !look.hasCert || !s.missing(next) {
 		return nil
 	}
 	s.goToField(next)
 	s.focus = onPicker
-	s.picker.field, s.picker.folder, s.picker.pair = next, false, filepath.Base(did.path)
-	return s.picker.open(filepath.Dir(did.path), "")
+	s.picker.field, s.picker.folder, s.picker.pair = next, false, filepath.Base(path)
+	return s.picker.open(filepath.Dir(path), "")
 }
 
 // pick opens the picker for a field, where its file lies or the last one lay.
@@ -380,7 +434,7 @@ func (s *slotScreen) pickFolder() tea.Cmd {
 func (s *slotScreen) fill(dir string) tea.Cmd {
 	s.focus, s.filled = onFilled, filledPane{dir: dir}
 	s.folder = s.places().abs(dir)
-	return s.Do(flow.FillFrom{Dir: dir})
+	return s.do(flow.FillFrom{Dir: dir})
 }
 
 func (s *slotScreen) startPaste(f flow.Field) {
@@ -417,11 +471,11 @@ func (s *slotScreen) keepPaste() tea.Cmd {
 	var said []string
 	for _, e := range s.paste.file() {
 		said = append(said, pastedWords(e.Source.Pasted)+" kept as "+s.name(e.Field))
-		cmds = append(cmds, s.Do(e))
+		cmds = append(cmds, s.do(e))
 	}
 	s.focus = onList
-	if key := (flow.Field{Slot: at.Slot, Part: flow.PartKey}); s.missing(key) {
-		s.goToField(key)
+	if mate := (flow.Field{Slot: at.Slot, Part: flow.PartKey}); s.missing(mate) {
+		s.goToField(mate)
 	}
 	if len(said) > 0 {
 		s.Say(Status{theme.NoSign, strings.Join(said, ", ") + "."})

@@ -58,6 +58,10 @@ func (s *slotScreen) startPath(f flow.Field, text string, forFolder bool) {
 	}
 	p := s.path
 	p.field, p.forFolder, p.candidates, p.note = f, forFolder, nil, ""
+	if !typeable(text) {
+		text = ""
+		p.note = "its name has characters that cannot be typed: choose it with o"
+	}
 	p.in.Set(text)
 	s.goToField(f)
 	s.focus = onPath
@@ -108,10 +112,19 @@ func eraseName(path string) string {
 func (s *slotScreen) typed() tea.Cmd {
 	p := s.path
 	p.candidates, p.note = nil, ""
+	if text := p.in.Value(); !typeable(text) { // pasted, or typed by an odd keyboard
+		p.in.Set(strings.Map(func(r rune) rune {
+			if !typeable(string(r)) {
+				return -1
+			}
+			return r
+		}, text))
+		p.note = "characters that are not drawn were left out"
+	}
 	if p.forFolder {
 		return nil
 	}
-	return s.Do(flow.SetSource{Field: p.field, Source: flow.Source{Path: s.typedPath()}})
+	return s.do(flow.SetSource{Field: p.field, Source: flow.Source{Path: s.typedPath()}})
 }
 
 func (s *slotScreen) typedPath() string {
@@ -131,12 +144,23 @@ func (p *pathPrompt) complete(m completedMsg) bool {
 	switch {
 	case m.c.err != nil:
 		p.note = "that folder " + reason(m.c.err)
+	case m.c.odd:
+		p.note = "the name has characters that cannot be typed: choose it with the picker"
 	case !changed && len(m.c.candidates) == 0:
 		p.note = "nothing there begins so"
 	}
-	p.candidates = nil
-	defer func() { p.candidates = m.c.candidates }()
+	p.candidates = m.c.candidates
 	return changed
+}
+
+func (s *slotScreen) completed(m completedMsg) tea.Cmd {
+	p := s.path
+	if m.to != p || s.focus != onPath || !p.complete(m) {
+		return nil
+	}
+	cmd := s.typed()
+	p.candidates = m.c.candidates
+	return cmd
 }
 
 func (s *slotScreen) pathDone() tea.Cmd {
@@ -309,5 +333,5 @@ func (s *slotScreen) secretKey(k tea.KeyMsg) tea.Cmd {
 	}
 	given := bytes.Clone(s.secret.data) // the flow's from here on
 	s.secret.drop()
-	return s.Do(flow.SetPassphrase{Slot: s.secret.slot.Slot, Passphrase: given})
+	return s.do(flow.SetPassphrase{Slot: s.secret.slot.Slot, Passphrase: given})
 }

@@ -222,7 +222,7 @@ func (s *slotScreen) fieldKey(msg tea.KeyMsg, f flow.Field) tea.Cmd {
 	case key.Matches(msg, k.secret) && s.Flow.Verdict(f.Slot).NeedsPassphrase:
 		s.startSecret(f)
 	case key.Matches(msg, k.clear) && !s.Flow.Source(f).Empty():
-		return s.Do(flow.SetSource{Field: f})
+		return s.do(flow.SetSource{Field: f})
 	}
 	return nil
 }
@@ -264,13 +264,13 @@ func (s *slotScreen) pressEnter() tea.Cmd {
 		s.focus, s.scroll = onVerdict, 0
 		return nil
 	}
-	return s.Do(flow.Next{}) // refused, it leads to the first blocker
+	return s.do(flow.Next{}) // refused, it leads to the first blocker
 }
 
 // toggleOwn asks for an intermediate of our own under the CA, or no longer.
 func (s *slotScreen) toggleOwn(id topology.ComponentID) tea.Cmd {
 	on := !s.Flow.Plan().Components[id].Intermediate
-	return s.Do(flow.SetIntermediate{Component: id, On: on})
+	return s.do(flow.SetIntermediate{Component: id, On: on})
 }
 
 // setMode takes a component out of this step.
@@ -281,14 +281,14 @@ func (s *slotScreen) setMode(id topology.ComponentID, m topology.Mode) tea.Cmd {
 	}
 	rows := s.rows()
 	i := s.selected(rows)
-	cmd := s.Do(flow.SetMode{Component: id, Mode: m})
+	cmd := s.do(flow.SetMode{Component: id, Mode: m})
 	title := string(id)
 	if c := s.Flow.Topology().Component(id); c != nil {
 		title = c.Title
 	}
 	left := s.rows()
 	if len(left) == 0 { // this step asks for nothing any more: back to where modes are shown
-		return tea.Batch(cmd, s.Do(flow.Back{}))
+		return tea.Batch(cmd, s.do(flow.Back{}))
 	}
 	s.Say(Status{theme.NoSign, title + " is set to " + m.Words() + ". What you gave is kept, should you change it back."})
 	if !slices.Contains(left, s.at) {

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"certwright/certs/check"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -97,6 +98,20 @@ func findingSign(f check.Finding) theme.Sign {
 		return theme.WarnSign
 	}
 	return theme.InheritSign
+}
+
+// maxShown is how many findings a pane shows: a bundle may have thousands.
+const maxShown = 50
+
+// findings are all that the rules say, the worst first.
+func (l *lines) findings(fs []check.Finding) {
+	for i, f := range sortedFindings(fs) {
+		if i == maxShown {
+			l.say(theme.NoSign, theme.Faint, "and "+itoa(len(fs)-maxShown)+" more")
+			return
+		}
+		l.finding(f)
+	}
 }
 
 // finding is one finding: what, why, both sides, and how to mend it.
@@ -209,9 +224,7 @@ func (s *slotScreen) findingLines(l *lines, slot *topology.Slot, v flow.Verdict)
 		l.say(theme.BusySign, theme.Bold, "the key is encrypted: press e to type its passphrase")
 		l.gap()
 	}
-	for _, f := range sortedFindings(v.Findings) {
-		l.finding(f)
-	}
+	l.findings(v.Findings)
 	if len(v.Findings) > 0 {
 		l.gap()
 	}
@@ -260,9 +273,20 @@ func (s *slotScreen) askLines(l *lines, slot *topology.Slot) {
 		}
 		l.row(label, n.Value)
 	}
+	if a := s.Flow.Topology().Authority(slot.Authority); a != nil && slot.Kind == topology.Leaf {
+		l.row("Signed by", s.issuerWords(a))
+	}
 	if slot.Kind == topology.CA {
 		l.row("Must be", "a CA (basicConstraints CA:TRUE, keyUsage keyCertSign)")
 	}
+}
+
+// issuerWords names the CA that a certificate has to chain to, as far as it is known.
+func (s *slotScreen) issuerWords(a *topology.Authority) string {
+	if c := s.Flow.Verdict(a.Slot).Pair.Leaf(); c != nil {
+		return a.Title + ": " + material.Subject(c).String()
+	}
+	return a.Title
 }
 
 func joinUsages(us []topology.Usage) string {
@@ -354,9 +378,7 @@ func (s *slotScreen) lookLines(l *lines, p *preview, id topology.SlotID) {
 	}
 	l.gap()
 	v := p.verdict
-	for _, f := range sortedFindings(v.Findings) {
-		l.finding(f)
-	}
+	l.findings(v.Findings)
 	switch {
 	case v.NeedsPassphrase:
 		l.say(theme.BusySign, theme.Plain, "the key is encrypted: its passphrase is asked for once it is chosen")

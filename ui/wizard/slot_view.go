@@ -17,6 +17,7 @@ const footRows = 3
 
 // View draws the screen.
 func (s *slotScreen) View(w, h int) string {
+	s.fresh()
 	s.narrow = !roomy(w)
 	head := s.Theme.Line().Plain(" ").Add(theme.Title, s.heading()).Fit(w)
 	body := max(0, h-1-footRows)
@@ -196,17 +197,13 @@ func (s *slotScreen) componentWords(id topology.ComponentID) string {
 
 // ready counts the slots that have to be filled and those of them that are.
 func (s *slotScreen) ready(of func(topology.ComponentID) bool) (ready, all int) {
-	blocked := map[topology.SlotID]bool{}
-	for _, b := range s.Flow.Blockers(s.step) {
-		blocked[b.Slot] = true
-	}
 	for _, slot := range s.Flow.Due(s.mode) {
 		cert, key := s.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartCert}), s.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartKey})
 		if !of(slot.Component) || slot.Optional && cert.Empty() && key.Empty() {
 			continue
 		}
 		all++
-		if !blocked[slot.ID] {
+		if !s.blocked(slot.ID) {
 			ready++
 		}
 	}
