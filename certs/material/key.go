@@ -146,17 +146,25 @@ func readKey(der []byte) (crypto.Signer, Problem) {
 	case keyLabels[what] == "":
 		return nil, Problem{Rule: ruleMalformedKey, Detail: "the content is " + string(what) + ", not a private key"}
 	}
+	// Numbers of any size would be worked on, so sizes come first. Then Go's
+	// parser has the last word, and what it refuses is looked at again.
+	if problem := inspectSizes(first, what); problem.Rule != "" {
+		return nil, problem
+	}
+	if signer := parseKey(der, what); signer != nil {
+		return signer, Problem{}
+	}
 	if problem := inspectKey(first, what); problem.Rule != "" {
 		return nil, problem
 	}
 	if len(rest) > 0 {
 		return nil, Problem{Rule: ruleMalformedKey, Detail: fmt.Sprintf("%d bytes follow the key", len(rest))}
 	}
-	return parseKey(der, what)
+	return nil, Problem{Rule: ruleMalformedKey, Detail: "the numbers of the key do not fit together, or are damaged"}
 }
 
-// parseKey hands a key that inspectKey let pass to crypto/x509.
-func parseKey(der []byte, what kind) (crypto.Signer, Problem) {
+// parseKey hands a key to crypto/x509. Nil: it was refused, or cannot sign.
+func parseKey(der []byte, what kind) crypto.Signer {
 	var key any
 	var err error
 	switch what {
@@ -168,39 +176,67 @@ func parseKey(der []byte, what kind) (crypto.Signer, Problem) {
 		key, err = x509.ParsePKCS8PrivateKey(der)
 	}
 	if err != nil {
-		return nil, Problem{Rule: ruleMalformedKey, Detail: "the numbers of the key do not fit together, or are damaged"}
+		return nil
 	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, Problem{Rule: ruleKeyAlgorithm, Detail: "the key cannot sign: it is for key agreement alone"}
-	}
-	return signer, Problem{}
+	signer, _ := key.(crypto.Signer) // X25519 keys are for agreement alone
+	return signer
 }
 
-// inspectKey finds what crypto/x509 would refuse with an error of its own or,
-// for giant numbers, work on for minutes.
-func inspectKey(der []byte, what kind) Problem {
-	in := cryptobyte.String(der)
-	var seq cryptobyte.String
-	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) || !seq.SkipASN1(cbasn1.INTEGER) && what != kindPKCS1 {
-		return Problem{Rule: ruleMalformedKey, Detail: "the key's structure is damaged"}
+// inspectSizes judges the sizes of an RSA key's numbers before any arithmetic:
+// Go works for minutes on a key of 262,144 bits.
+func inspectSizes(der []byte, what kind) Problem {
+	if what == kindPKCS8 {
+		oid, _, inner, ok := openPKCS8Info(der)
+		if !ok || !oid.Equal(oidRSA) {
+			return Problem{}
+		}
+		der, what = inner, kindPKCS1
 	}
+	if what != kindPKCS1 {
+		return Problem{}
+	}
+	in := cryptobyte.String(der)
+	var seq, number cryptobyte.String
+	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) {
+		return Problem{}
+	}
+	for i := 0; seq.ReadASN1(&number, cbasn1.INTEGER); i++ {
+		if bits := bitLen(number); bits > MaxRSABits {
+			if i != 1 { // the modulus is the second number
+				return Problem{Rule: ruleMalformedKey, Detail: "a number of the RSA key is larger than any modulus may be"}
+			}
+			return Problem{Rule: ruleOversize, Detail: oversize(bits)}
+		}
+	}
+	return Problem{}
+}
+
+// openPKCS8Info takes a PrivateKeyInfo apart: the algorithm with its
+// parameters, and the key in the algorithm's own form.
+func openPKCS8Info(der []byte) (oid asn1.ObjectIdentifier, params, inner cryptobyte.String, ok bool) {
+	in := cryptobyte.String(der)
+	var seq, alg cryptobyte.String
+	ok = in.ReadASN1(&seq, cbasn1.SEQUENCE) && seq.SkipASN1(cbasn1.INTEGER) &&
+		seq.ReadASN1(&alg, cbasn1.SEQUENCE) && alg.ReadASN1ObjectIdentifier(&oid) && seq.ReadASN1(&inner, cbasn1.OCTET_STRING)
+	return oid, alg, inner, ok
+}
+
+// inspectKey says why crypto/x509 refuses a key.
+func inspectKey(der []byte, what kind) Problem {
 	switch what {
 	case kindPKCS1:
 		return inspectRSA(der)
 	case kindSEC1:
-		return inspectSEC1(seq)
+		return inspectSEC1(der)
 	}
-	var alg, inner cryptobyte.String
-	var oid asn1.ObjectIdentifier
-	if !seq.ReadASN1(&alg, cbasn1.SEQUENCE) || !alg.ReadASN1ObjectIdentifier(&oid) || !seq.ReadASN1(&inner, cbasn1.OCTET_STRING) {
-		return Problem{Rule: ruleMalformedKey, Detail: "the key's PKCS#8 structure is damaged"}
-	}
+	oid, params, inner, ok := openPKCS8Info(der)
 	switch {
+	case !ok:
+		return Problem{Rule: ruleMalformedKey, Detail: "the key's PKCS#8 structure is damaged"}
 	case oid.Equal(oidRSA):
 		return inspectRSA(inner)
 	case oid.Equal(oidEC):
-		return inspectCurve(alg)
+		return inspectCurve(params)
 	case oid.Equal(oidEd25519):
 		return Problem{}
 	}
@@ -215,10 +251,14 @@ func algorithmName(oid asn1.ObjectIdentifier) string {
 	return "the unknown algorithm " + oid.String()
 }
 
-// inspectSEC1 looks for the curve of an EC key, behind its version.
-func inspectSEC1(seq cryptobyte.String) Problem {
-	var params cryptobyte.String
-	if !seq.SkipASN1(cbasn1.OCTET_STRING) || !seq.ReadASN1(&params, cbasn1.Tag(0).ContextSpecific().Constructed()) {
+// inspectSEC1 looks for the curve of an EC key.
+func inspectSEC1(der []byte) Problem {
+	in := cryptobyte.String(der)
+	var seq, params cryptobyte.String
+	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) || !seq.SkipASN1(cbasn1.INTEGER) || !seq.SkipASN1(cbasn1.OCTET_STRING) {
+		return Problem{Rule: ruleMalformedKey, Detail: "the EC key's structure is damaged"}
+	}
+	if !seq.ReadASN1(&params, cbasn1.Tag(0).ContextSpecific().Constructed()) {
 		return Problem{Rule: ruleMalformedKey, Detail: "the EC key does not say which curve it is on"}
 	}
 	return inspectCurve(params)
@@ -239,33 +279,15 @@ func inspectCurve(params cryptobyte.String) Problem {
 	return Problem{}
 }
 
-// inspectRSA judges the sizes of an RSA key's numbers before any arithmetic:
-// Go works for minutes on a key of 262,144 bits.
+// inspectRSA judges the public exponent of an RSA key.
 func inspectRSA(der []byte) Problem {
 	in := cryptobyte.String(der)
-	var seq cryptobyte.String
-	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) {
+	var seq, exponent cryptobyte.String
+	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) || !seq.SkipASN1(cbasn1.INTEGER) || !seq.SkipASN1(cbasn1.INTEGER) ||
+		!seq.ReadASN1(&exponent, cbasn1.INTEGER) {
 		return Problem{Rule: ruleMalformedKey, Detail: "the RSA key's structure is damaged"}
 	}
-	var number cryptobyte.String
-	for i := 0; seq.PeekASN1Tag(cbasn1.INTEGER); i++ {
-		if !seq.ReadASN1(&number, cbasn1.INTEGER) {
-			return Problem{Rule: ruleMalformedKey, Detail: "the RSA key's structure is damaged"}
-		}
-		// The modulus is the second number, the public exponent the third.
-		if bits := bitLen(number); bits > MaxRSABits {
-			if i != 1 {
-				return Problem{Rule: ruleMalformedKey, Detail: "a number of the RSA key is larger than any modulus may be"}
-			}
-			return Problem{Rule: ruleOversize, Detail: oversize(bits)}
-		}
-		if i == 2 {
-			if problem := inspectExponent(number); problem.Rule != "" {
-				return problem
-			}
-		}
-	}
-	return Problem{}
+	return inspectExponent(exponent)
 }
 
 // inspectExponent judges the public exponent of an RSA key, as the bytes of a
