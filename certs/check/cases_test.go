@@ -60,7 +60,7 @@ func compare(t *testing.T, got []Finding, want string) {
 		}
 	}
 	for i, f := range got {
-		fired(f.Rule)
+		fired(f)
 		if f.Message == "" || f.Fix == "" || strings.Contains(f.Fix, "{file}") || strings.HasSuffix(f.Message, ".") {
 			t.Errorf("%s lacks a text: %+v", f.Rule, f)
 		}

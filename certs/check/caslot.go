@@ -216,7 +216,7 @@ func (s *slotCheck) keyPair() {
 	switch {
 	case len(pubs) > 0:
 	case len(doc.Keys) > 0:
-		s.j.report("key-in-cert-slot", s.cert, 0, detail{message: "this is a private key, and the public key is due", has: "a private key", needs: "PUBLIC KEY", why: "kube-apiserver reads it, and every control plane then holds the key that signs tokens where the public one would do", fix: "$ openssl pkey -in {file} -pubout -out sa.pub"})
+		s.j.report("key-in-cert-slot", s.cert, 0, detail{message: "this is a private key, and the public key is due", has: "a private key", needs: "PUBLIC KEY", why: "kube-apiserver reads it, and every control plane then holds the key that signs tokens where the public one would do", fix: "$ openssl pkey -in {file} -pubout -out fixed.pub"})
 		return
 	case blocked(doc):
 		return

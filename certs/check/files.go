@@ -40,7 +40,9 @@ func (j *judge) form(doc *material.Document, src *source, as part, rewritten boo
 			// crypto/tls reads a certificate with headers; only CA pools skip it.
 			d.severity = Warning
 		case p.Rule == "der-not-pem" && (as == asKey || len(doc.Certificates) == 0 && len(doc.Keys) > 0):
-			d.fix = "$ openssl pkey -inform DER -in {file} -out key.pem"
+			d.fix = "$ openssl pkey -inform DER -in {file} -out fixed.key"
+		case p.Rule == "explicit-ec-params" && as != asKey:
+			d.fix = "make a key on a named curve, and have the certificate issued again"
 		case errors.Is(p.Err, material.ErrPassphrase):
 			d.fix = "type the passphrase that it was encrypted with"
 		case errors.Is(p.Err, material.ErrNoPassphrase) && rewritten:

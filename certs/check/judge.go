@@ -170,7 +170,7 @@ func (j *judge) report(rule string, src *source, pos int, d detail) {
 			arg = untrusted.Text(src.name).ShellArg()
 		}
 	}
-	f.Fix = strings.ReplaceAll(f.Fix, "{file}", arg)
+	f.Fix = strings.ReplaceAll(safeOutputs(f.Fix, arg), "{file}", arg)
 	key := rule + "\x00" + f.File + "\x00" + f.Message
 	if j.seen[key] {
 		return
@@ -181,6 +181,20 @@ func (j *judge) report(rule string, src *source, pos int, d detail) {
 		return
 	}
 	j.found = append(j.found, placed{f, order, pos})
+}
+
+// outputs are the names that the catalogue's commands write to.
+var outputs = []string{"fixed.pem", "fixed.key", "fixed.p12", "fixed.pub", "new.key", "fullchain.pem"}
+
+// safeOutputs takes care that no command to paste writes to the file that it
+// reads: the shell would empty it first.
+func safeOutputs(fix, file string) string {
+	for _, out := range outputs {
+		if strings.HasSuffix(strings.Trim(file, "'"), out) {
+			fix = strings.ReplaceAll(fix, " "+out, " again-"+out)
+		}
+	}
+	return fix
 }
 
 // has says whether a rule was reported.

@@ -226,7 +226,7 @@ func namesFix(rule string, needs []string) string {
 	for _, s := range needs {
 		safe = append(safe, untrusted.Text(s).String())
 	}
-	return row.Fix + ": -addext " + untrusted.Text("subjectAltName="+strings.Join(safe, ",")).ShellArg()
+	return row.Fix + ", as with -addext " + untrusted.Text("subjectAltName="+strings.Join(safe, ",")).ShellArg()
 }
 
 // namesText lists the certificate's own names.
@@ -299,7 +299,7 @@ func (j *judge) uris(n *node, slot *topology.Slot, cnOK bool) {
 	}
 	fits := len(required) == 0 || slices.ContainsFunc(have, func(u string) bool { return slices.Contains(required, u) })
 	if !fits && !cnOK {
-		d := detail{message: fmt.Sprintf("%s has not the URI that %s asks for", n, readerText(slot)), has: namesText(n), needs: "URI:" + list(required)}
+		d := detail{message: fmt.Sprintf("%s lacks the URI that %s asks for", n, readerText(slot)), has: namesText(n), needs: "URI:" + list(required)}
 		if slot.Requires.CN != "" {
 			d.needs += " or CN=" + slot.Requires.CN
 		}
