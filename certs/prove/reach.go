@@ -26,14 +26,20 @@ type door struct {
 // doors lists the servers that ask for client certificates, once for each
 // trust bundle that they verify them with, in the topology's order of edges.
 func doors(t *topology.Topology) []door {
+	type key struct {
+		server   topology.SlotID
+		clientCA topology.AuthorityID
+	}
 	var out []door
+	at := map[key]int{}
 	for _, e := range t.Edges {
 		if e.ClientCA == "" {
 			continue
 		}
-		same := func(d door) bool { return d.server == e.Server.Slot && d.clientCA == e.ClientCA }
-		i := slices.IndexFunc(out, same)
-		if i < 0 {
+		k := key{e.Server.Slot, e.ClientCA}
+		i, known := at[k]
+		if !known {
+			at[k] = len(out)
 			out = append(out, door{e.Server.Slot, e.ClientCA, e.Identity})
 		} else if e.Identity == topology.IdentityKubernetes {
 			out[i].identity = e.Identity // who reads the user from one client reads it from all
@@ -196,11 +202,27 @@ func CAReach(in Input) []CAOpening {
 func (b *bench) caOpening(o CAOpening, ca *certs.Pair) CAOpening {
 	o.Key = ca.Key != nil
 	t := b.set.Topology
+	type question struct {
+		authority topology.AuthorityID
+		usage     x509.ExtKeyUsage
+	}
+	known := map[question]bool{}
+	under := func(a topology.AuthorityID, usage x509.ExtKeyUsage) bool {
+		q := question{a, usage}
+		answer, asked := known[q]
+		if !asked {
+			answer = b.under(ca, a, usage)
+			known[q] = answer
+		}
+		return answer
+	}
+	seen := map[topology.SlotID]bool{}
 	for _, d := range doors(t) {
-		if !b.under(ca, d.clientCA, x509.ExtKeyUsageClientAuth) {
+		if !under(d.clientCA, x509.ExtKeyUsageClientAuth) {
 			continue
 		}
-		if !slices.Contains(o.Servers, d.server) {
+		if !seen[d.server] {
+			seen[d.server] = true
 			o.Servers = append(o.Servers, d.server)
 		}
 		if d.identity == topology.IdentityKubernetes {
@@ -208,7 +230,7 @@ func (b *bench) caOpening(o CAOpening, ca *certs.Pair) CAOpening {
 		}
 	}
 	for _, e := range t.Edges {
-		if e.ServerCA != "" && b.under(ca, e.ServerCA, x509.ExtKeyUsageServerAuth) {
+		if e.ServerCA != "" && under(e.ServerCA, x509.ExtKeyUsageServerAuth) {
 			o.Clients = append(o.Clients, e.ID)
 		}
 	}
