@@ -8,10 +8,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/spf13/afero"
 	"github.com/spf13/cobra"
 
-	"certwright/assets/store"
 	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/flow/install"
@@ -66,18 +64,6 @@ func (a *app) wizardCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) demoCommand() *cobra.Command {
-	var f wizardFlags
-	c := &cobra.Command{
-		Use:   "demo",
-		Short: "Run the wizard in memory: nothing touches the disk",
-		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return a.wizard(c, &f, true) },
-	}
-	f.add(c, true)
-	return c
-}
-
 // answersFile is where the answers of a run that was left are kept: the
 // person's own state, not the working directory.
 func (a *app) answersFile() string {
@@ -114,18 +100,19 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
-	w := a.world()
-	save := a.answersFile()
+	w, save := a.world(), a.answersFile()
+	var p *plan.Plan
 	if demo {
-		a.memory(w)
 		save = ""
+		w, p, err = a.demoWorld(c.Context(), f)
+	} else {
+		p, err = a.firstPlan(f, save)
 	}
-	p, err := a.firstPlan(f, save)
 	if err != nil {
 		return err
 	}
 	o := wizard.Options{
-		Runner: &install.Runner{World: w, SavePath: save}, FS: w.Read, Dir: a.Dir, Home: a.home(), Now: w.Now,
+		Runner: &install.Runner{World: w, SavePath: save}, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
 		PlanPath: save, Demo: demo, In: a.In, Out: out, Theme: style,
 	}
 	if !demo && f.config == "" && !f.resume {
@@ -153,13 +140,6 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		return &exitError{code}
 	}
 	return nil
-}
-
-// memory puts the demo's writes into memory, over a disk that is only read.
-func (a *app) memory(w *install.World) {
-	mem := afero.NewMemMapFs()
-	w.Write, w.Memory = store.Memory(mem), true
-	w.Read = afero.NewReadOnlyFs(w.Read)
 }
 
 // firstPlan is what the wizard begins with.
