@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"time"
@@ -61,6 +61,15 @@ func (a *app) demoWorld(ctx context.Context, f *wizardFlags) (*install.World, *p
 	if err != nil {
 		return nil, nil, err
 	}
+	profile, err := w.Catalogue.Load(p.Profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, fact := range profile.Facts { // nothing is asked that has no default
+		if _, given := p.Facts[fact.Name]; !given && fact.Default == "" && !fact.Optional {
+			p.Facts[fact.Name] = fact.Example
+		}
+	}
 	if err := demoMaterial(ctx, w, disk, p); err != nil {
 		return nil, nil, fmt.Errorf("make the demo's material: %w", err)
 	}
@@ -79,7 +88,12 @@ func demoMaterial(ctx context.Context, w *install.World, disk afero.Fs, p *plan.
 		return err
 	}
 	put := func(file string, data []byte) error {
-		return afero.WriteReader(disk, path.Join(demoDir, file), bytes.NewReader(data))
+		f, err := disk.Create(path.Join(demoDir, file))
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(data)
+		return errors.Join(err, f.Close())
 	}
 	first := good.Topology.Components[0]
 	ca := good.Topology.CASlot(first.Authority)
