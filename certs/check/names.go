@@ -287,23 +287,18 @@ func (j *judge) strangeNames(n *node) {
 // uris judges the URI names against those required. Where a common name is
 // accepted in their place, cnOK says that it fits.
 func (j *judge) uris(n *node, slot *topology.Slot, cnOK bool) {
-	var required []string
-	for _, name := range slot.RequiredNames() {
-		if name.Kind == topology.URIName {
-			required = append(required, name.Value)
-		}
-	}
+	required := requiredURIs(slot)
 	have := make([]string, 0, len(n.x.URIs))
 	for _, u := range n.x.URIs {
 		have = append(have, u.String())
 	}
 	fits := len(required) == 0 || slices.ContainsFunc(have, func(u string) bool { return slices.Contains(required, u) })
 	if !fits && !cnOK {
-		d := detail{message: fmt.Sprintf("%s lacks the URI that %s asks for", n, readerText(slot)), has: namesText(n), needs: "URI:" + list(required)}
+		d := detail{message: fmt.Sprintf("%s lacks the URI that is read by %s", n, readerText(slot)), has: namesText(n), needs: "URI:" + list(required)}
 		if slot.Requires.CN != "" {
 			d.needs += " or CN=" + slot.Requires.CN
 		}
-		j.at("uri-san-mismatch", n, d)
+		j.at("uri-san-mismatch", n, readBy(slot, "uri-san-mismatch", d))
 	}
 	for _, u := range n.x.URIs[:min(len(n.x.URIs), maxAlike)] {
 		if problem := spiffeProblem(u); problem != "" {
@@ -319,9 +314,24 @@ func (j *judge) uris(n *node, slot *topology.Slot, cnOK bool) {
 	}
 }
 
+// requiredURIs are the URIs of which a component wants one.
+func requiredURIs(slot *topology.Slot) []string {
+	var out []string
+	if slot.Requires.URI != "" {
+		out = append(out, slot.Requires.URI)
+	}
+	for _, name := range slot.RequiredNames() {
+		if name.Kind == topology.URIName && !slices.Contains(out, name.Value) {
+			out = append(out, name.Value)
+		}
+	}
+	return out
+}
+
+// readerText names the component that reads the subject.
 func readerText(slot *topology.Slot) string {
-	if slot.Requires.Reader != "" {
-		return slot.Requires.Reader
+	if who, _, _ := strings.Cut(slot.Requires.Reader, ","); who != "" {
+		return who
 	}
 	return "the other side"
 }

@@ -15,27 +15,35 @@ func (j *judge) subject(n *node, slot *topology.Slot, t *topology.Topology) {
 	req := &slot.Requires
 	cn := n.x.Subject.CommonName
 	cnOK := req.CN == "" || cn == req.CN
-	uriAlso := slices.ContainsFunc(slot.RequiredNames(), func(name topology.Name) bool { return name.Kind == topology.URIName })
+	uriAlso := len(requiredURIs(slot)) > 0 // then the URI judges both: either one is enough
 	switch {
 	case cn == "" && (apiClient(slot, t) || req.CN != "" && !uriAlso):
-		d := detail{message: fmt.Sprintf("%s has no common name, and %s reads one", n, readerText(slot)), has: subjectText(n.x), needs: "CN"}
+		d := readBy(slot, "empty-subject", detail{message: fmt.Sprintf("%s has no common name, which is read by %s", n, readerText(slot)), has: subjectText(n.x), needs: "CN"})
 		if req.CN != "" {
 			d.needs = "CN=" + req.CN
 		}
 		j.at("empty-subject", n, d)
 	case !cnOK && !uriAlso:
-		d := detail{
-			message: fmt.Sprintf("%s has the common name %s, and %s reads %s", n, untrusted.Text(cn), readerText(slot), req.CN),
+		j.at("subject-cn", n, readBy(slot, "subject-cn", detail{
+			message: fmt.Sprintf("%s has the common name %s, not %s, which is read by %s", n, untrusted.Text(cn), req.CN, readerText(slot)),
 			has:     "CN=" + untrusted.Text(cn).String(), needs: "CN=" + req.CN,
-		}
-		if slot.Authority == "front-proxy" {
-			// The names allowed there are a flag of the API server.
-			d.severity, d.why = Warning, "unless --requestheader-allowed-names has it, kube-apiserver says: x509: subject with cn=... is not in the allowed list"
-		}
-		j.at("subject-cn", n, d)
+		}))
 	}
 	j.uris(n, slot, req.CN != "" && cnOK)
 	j.groups(n, slot)
+}
+
+// readBy completes a finding about what a component reads: who it is, and that
+// another subject is only a warning where rights may be bound to it just as well.
+func readBy(slot *topology.Slot, rule string, d detail) detail {
+	if slot.Requires.Reader != "" {
+		row, _ := RuleByID(rule)
+		d.why = "it is read by " + slot.Requires.Reader + ". " + row.Why
+	}
+	if slot.Requires.Advisory {
+		d.severity = Warning
+	}
+	return d
 }
 
 // apiClient says whether the API server reads the slot's identity.
@@ -62,7 +70,7 @@ func (j *judge) groups(n *node, slot *topology.Slot) {
 		needs = append(needs, "O="+strings.Join(set, " and O="))
 	}
 	d := detail{
-		message: fmt.Sprintf("%s is in none of the groups that %s reads from O", n, readerText(slot)),
+		message: fmt.Sprintf("%s is in none of the groups that are read from O by %s", n, readerText(slot)),
 		has:     "O=" + list(have), needs: strings.Join(needs, ", or "),
 	}
 	for _, group := range slices.Concat(sets...) {
@@ -77,11 +85,7 @@ func (j *judge) groups(n *node, slot *topology.Slot) {
 			d.message = fmt.Sprintf("%s has the group in other case, and case counts", n)
 		}
 	}
-	if strings.HasSuffix(string(slot.ID.Base()), "/apiserver-kubelet-client") {
-		// Kubelets ask RBAC, and a binding may name the user in place of a group.
-		d.severity = Warning
-	}
-	j.at("subject-org", n, d)
+	j.at("subject-org", n, readBy(slot, "subject-org", d))
 }
 
 // serial judges serial number and version.
