@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ func in(t *testing.T, dir string, args ...string) (string, int) {
 	var out, errs bytes.Buffer
 	status := run(context.Background(), World{
 		Args: args, Out: &out, Err: &errs, Getenv: func(string) string { return "" },
-		Disk: afero.NewOsFs(), Store: store.OS(), Dir: dir, Now: time.Now, Rand: bytes.NewReader(make([]byte, 1<<16)),
+		Disk: afero.NewOsFs(), Store: store.OS(), Dir: dir, Now: time.Now, Rand: rand.Reader,
 	})
 	if status == exitBug {
 		t.Fatalf("%v: %s", args, errs.String())
