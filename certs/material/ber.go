@@ -3,7 +3,7 @@ package material
 import "errors"
 
 // maxNesting bounds how deep BER may nest; PKCS#12 and PKCS#7 need about ten.
-const maxNesting = 32
+const maxNesting = 16
 
 var errBER = errors.New("not BER")
 
@@ -11,6 +11,9 @@ var errBER = errors.New("not BER")
 // into DER as far as reading needs it: lengths become definite, and strings in
 // pieces become whole. What is not BER is an error.
 func toDER(data []byte) ([]byte, error) {
+	if isDER(data, 0) {
+		return data, nil
+	}
 	out, rest, err := convertBER(data, 0)
 	if err != nil {
 		return nil, err
@@ -21,7 +24,36 @@ func toDER(data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// header is the beginning of a BER element.
+// isDER says whether data is elements that need no converting.
+func isDER(data []byte, depth int) bool {
+	for len(data) > 0 {
+		h, body, err := readBERHeader(data)
+		if err != nil || depth > maxNesting || h.indefinite || h.tag[0] == 0x24 {
+			return false
+		}
+		if size := len(data) - len(body); size != len(h.tag)+lengthOctets(h.length) {
+			return false
+		}
+		if h.constructed && !isDER(body[:h.length], depth+1) {
+			return false
+		}
+		data = body[h.length:]
+	}
+	return true
+}
+
+// lengthOctets is how many octets DER writes a length in.
+func lengthOctets(n int) int {
+	size := 1
+	if n >= 0x80 {
+		for ; n > 0; n >>= 8 {
+			size++
+		}
+	}
+	return size
+}
+
+// berHeader is the beginning of a BER element.
 type berHeader struct {
 	tag         []byte
 	constructed bool

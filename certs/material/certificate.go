@@ -39,6 +39,9 @@ func (p *parser) certificate(b block) {
 		report(Problem{Rule: ruleOversize, Detail: oversize(bits)})
 		return
 	}
+	if !b.whole {
+		der = bytes.Clone(der) // it may lie in the caller's buffer, and Raw would too
+	}
 	cert, err := x509.ParseCertificate(der)
 	if err == nil {
 		p.doc.Certificates[at].X509 = cert
