@@ -23,7 +23,19 @@ import (
 // maxMessage bounds a finding's text, in bytes: a finding quotes both sides.
 const maxMessage = 1024
 
-func safe(s string) string { return untrusted.Text(s).String() }
+// safe is text that may be shown. Most is plain and short, and a fleet has a
+// great deal of it, so that is looked at first.
+func safe(s string) string {
+	if len(s) > untrusted.MaxBytes {
+		return untrusted.Text(s).String()
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return untrusted.Text(s).String()
+		}
+	}
+	return s
+}
 
 func message(s string) string { return untrusted.Text(s).Max(maxMessage) }
 
@@ -41,6 +53,8 @@ type builder struct {
 	m     *Model
 	above map[string]*Node // roots that were brought, by their certificate
 	root  *Node            // the root that is made here
+	due   map[topology.SlotID]bool
+	files map[topology.SlotID][]File
 }
 
 // New builds the model. It never fails: what is not known is drawn as planned
@@ -54,7 +68,15 @@ func New(in Input) *Model {
 	if m.Title == "" {
 		m.Title = m.Profile
 	}
-	b := &builder{in: &in, m: m, above: map[string]*Node{}}
+	b := &builder{in: &in, m: m, above: map[string]*Node{}, due: map[topology.SlotID]bool{}, files: map[topology.SlotID][]File{}}
+	for _, c := range t.Components {
+		for _, s := range t.Due(c.ID, in.mode(c.ID)) {
+			b.due[s.ID] = true
+		}
+	}
+	for _, f := range in.Files {
+		b.files[f.Slot] = append(b.files[f.Slot], File{Path: safe(f.Path), Private: f.Private()})
+	}
 	b.authorities()
 	b.leaves()
 	b.shared()
@@ -133,7 +155,6 @@ func (b *builder) ownRoot() *Node {
 	n.Purpose = "Signs the authorities that are made here; its key is kept apart and goes on no machine of the cluster."
 	n.Subject = safe(b.in.Topology.Root.String())
 	n.Files = []File{{Path: "ca/root.crt"}, {Path: "ca/root.key", Private: true}}
-	b.files(n, "")
 	b.plan(n, true)
 	if b.in.Set != nil && b.in.Set.Root.Leaf() != nil {
 		n.State = Made
@@ -212,7 +233,9 @@ func (b *builder) node(s *topology.Slot, kind Kind) *Node {
 		})
 	}
 	n.Files = slotFiles(s)
-	b.files(n, s.ID)
+	if b.in.Files != nil {
+		n.Files = b.files[s.ID]
+	}
 	pair := b.in.pair(s.ID)
 	switch {
 	case pair.Leaf() != nil || pair != nil && pair.Key != nil:
@@ -237,7 +260,7 @@ func (b *builder) node(s *topology.Slot, kind Kind) *Node {
 
 // makes says whether a slot is filled by us: everything but what a mode asks for.
 func (b *builder) makes(s *topology.Slot) bool {
-	return !slices.ContainsFunc(b.in.Topology.Due(s.Component, b.in.mode(s.Component)), func(d *topology.Slot) bool { return d.ID == s.ID }) || s.Optional
+	return !b.due[s.ID] || s.Optional
 }
 
 func (b *builder) plan(n *Node, ca bool) {
@@ -279,19 +302,6 @@ func slotFiles(s *topology.Slot) []File {
 	add(s.Files.Public, false)
 	add(s.Files.Key, true)
 	return out
-}
-
-// files replaces the profile's file names by what will be written, once known.
-func (b *builder) files(n *Node, slot topology.SlotID) {
-	if b.in.Files == nil || slot == "" {
-		return
-	}
-	n.Files = nil
-	for _, f := range b.in.Files {
-		if f.Slot == slot {
-			n.Files = append(n.Files, File{Path: safe(f.Path), Private: f.Private()})
-		}
-	}
 }
 
 // describe fills in what a certificate says.

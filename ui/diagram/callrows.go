@@ -33,11 +33,9 @@ func CallRows(m *Model, o CallOptions) []Row {
 	}
 	left := 0
 	if o.Height > 0 && len(calls)*each+1 > o.Height {
-		calls = slices.Clone(calls)
-		slices.SortStableFunc(calls, func(a, b *Call) int { return callRank(a, o.Node) - callRank(b, o.Node) })
 		most := max(1, (o.Height-2)/each)
 		left = max(0, len(calls)-most)
-		calls = calls[:min(most, len(calls))]
+		calls = worstFirst(calls, o.Node, min(most, len(calls)))
 	}
 	p := &pane{width: o.Width, g: g}
 	if each == 1 {
@@ -56,14 +54,41 @@ func CallRows(m *Model, o CallOptions) []Row {
 	return p.rows
 }
 
+// worstFirst picks so many calls: those that fail, then those of the node, then
+// the first. It looks at each call once, however many there are.
+func worstFirst(calls []*Call, n *Node, most int) []*Call {
+	var ranks [3][]*Call
+	for _, c := range calls {
+		i := callRank(c, n)
+		if len(ranks[i]) < most {
+			ranks[i] = append(ranks[i], c)
+		}
+		if len(ranks[0]) == most {
+			break
+		}
+	}
+	return slices.Concat(ranks[0], ranks[1], ranks[2])[:most]
+}
+
 func callRank(c *Call, n *Node) int {
 	switch {
 	case c.Proof == Failed:
 		return 0
-	case n != nil && slices.Contains(n.calls, c):
+	case c.involves(n):
 		return 1
 	}
 	return 2
+}
+
+// involves says whether a node is presented or trusted in the call.
+func (c *Call) involves(n *Node) bool {
+	switch {
+	case n == nil:
+		return false
+	case n.Kind == Authority:
+		return c.ServerCA == n.Authority || c.ClientCA == n.Authority
+	}
+	return c.client == n || c.server == n
 }
 
 func proofMark(c *Call, g *glyphs) (string, theme.Role) {
@@ -154,7 +179,7 @@ func (p *pane) emphasis(c *Call, selected *Node) theme.Role {
 		return theme.Bad
 	case selected == nil:
 		return theme.Plain
-	case slices.Contains(selected.calls, c):
+	case c.involves(selected):
 		return theme.Bold
 	}
 	return theme.Faint

@@ -13,6 +13,9 @@ import (
 	"certwright/ui/theme"
 )
 
+// mostCalls is how many calls of one node a details pane lists.
+const mostCalls = 12
+
 // labelWidth is the column of labels in a details pane.
 const labelWidth = 9
 
@@ -130,14 +133,14 @@ func (p *pane) problems(n *Node) {
 	before := len(p.rows)
 	p.gap()
 	start := len(p.rows)
-	var said []*Call
 	for _, f := range n.Findings {
 		if f.Severity == check.Error {
 			p.finding(f)
 		}
 	}
+	var said []*Call
 	for _, c := range n.calls {
-		if c.Proof == Failed && (c.client == n || c.server == n) {
+		if c.Proof == Failed && (c.client == n || c.server == n) && len(said) < mostCalls {
 			p.failure(c, said)
 			said = append(said, c)
 		}
@@ -287,9 +290,14 @@ func (p *pane) certificate(n *Node) {
 
 func (p *pane) place(n *Node) {
 	label := "calls"
+	shown := 0
 	for _, c := range n.calls {
 		if c.client != n && c.server != n {
 			continue
+		}
+		if shown++; shown > mostCalls {
+			p.field("", theme.Faint, p.g.ellipsis+" and more: v shows who calls whom")
+			break
 		}
 		mark, role := proofMark(c, p.g)
 		text := p.g.arrow + " " + c.To

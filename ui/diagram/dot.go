@@ -17,7 +17,7 @@ func DOT(m *Model) string {
 		w.ids[n] = "n" + strconv.Itoa(i)
 	}
 	w.line("digraph topology {")
-	w.line("  graph [rankdir=TB, compound=true, fontname=\"Helvetica,Arial,sans-serif\", label=" + dotText(strings.TrimSpace(m.Title+" "+m.Cluster)+": "+m.Heading()) + ", labelloc=t];")
+	w.line("  graph [rankdir=TB, fontname=\"Helvetica,Arial,sans-serif\", label=" + dotText(strings.TrimSpace(m.Title+" "+m.Cluster)+": "+m.Heading()) + ", labelloc=t];")
 	w.line("  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];")
 	w.line("  edge [fontname=\"Helvetica,Arial,sans-serif\", fontsize=9, color=\"#777777\"];")
 	for _, n := range m.Roots {
@@ -134,7 +134,7 @@ func (w *dot) calls() {
 		case Failed:
 			label, color = label+" ✗", "#b3261e"
 		}
-		w.line(fmt.Sprintf("  %s -> %s [label=%s, color=%q, fontcolor=%q, style=dashed, constraint=false];", from, w.ids[c.server], dotText(label), color, color))
+		w.line(fmt.Sprintf("  %s -> %s [label=%s, color=%q, fontcolor=%q, style=dashed, weight=0];", from, w.ids[c.server], dotText(label), color, color))
 	}
 }
 

@@ -98,3 +98,39 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s differs (run with -update and read the diff):\n got:\n%s\nwant:\n%s", name, got, want)
 	}
 }
+
+// elsewhere is the set of another cluster, to bring from.
+func elsewhere(t testing.TB, facts map[string]string) *certs.Set {
+	t.Helper()
+	set := bring(t, issue.Request{Topology: resolve(t, "tectonic", facts), Now: now, LeafLife: 41 * 24 * time.Hour})
+	for _, p := range set.Pairs {
+		p.Made = false // here it is handed over
+	}
+	return set
+}
+
+// mixed has every mode: kube's CA from another cluster (an intermediate below a
+// root), and the ingress's certificates, which end in 41 days.
+func mixed(t testing.TB) diagram.Input {
+	t.Helper()
+	corp := elsewhere(t, map[string]string{"cluster.name": "corp", "ingress.host": "demo.example.com"})
+	return proved(t, func(r *issue.Request) {
+		r.Modes = map[topology.ComponentID]topology.Mode{"kube": topology.BringCA, "ingress": topology.BringCerts}
+		r.Brought = map[topology.SlotID]*certs.Pair{
+			"kube/ca": corp.Pairs["kube/ca"], "ingress/ca": corp.Pairs["ingress/ca"], "ingress/server": corp.Pairs["ingress/server"],
+		}
+	})
+}
+
+// failing has etcd's certificates from a cluster with other host names.
+func failing(t testing.TB) diagram.Input {
+	t.Helper()
+	other := elsewhere(t, map[string]string{"etcd.hosts": "etcd-a.example.com,etcd-b.example.com"})
+	return proved(t, func(r *issue.Request) {
+		r.Modes = map[topology.ComponentID]topology.Mode{"etcd": topology.BringCerts}
+		r.Brought = map[topology.SlotID]*certs.Pair{}
+		for _, id := range []topology.SlotID{"etcd/ca", "etcd/server", "etcd/peer", "etcd/client"} {
+			r.Brought[id] = other.Pairs[id]
+		}
+	})
+}

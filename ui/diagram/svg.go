@@ -27,7 +27,7 @@ const (
 	chipHeight = 25.0
 	chipGap    = 8.0
 	badge      = 16.0
-	loopDepth  = 38.0
+	loopDepth  = 30.0
 )
 
 // SVG is the topology as one picture of its own size: a lane for each authority
@@ -169,7 +169,7 @@ func (d *drawing) measureBars(y float64) {
 	for b := range p.bars {
 		bottom := d.bars[b].y + barHeight + 16
 		if d.loops(b) {
-			bottom += loopDepth + 12
+			bottom += loopDepth + 18
 		}
 		d.height = max(d.height, bottom)
 	}
@@ -213,7 +213,7 @@ func (d *drawing) rootRows() int {
 
 func (d *drawing) header() {
 	d.f(`<text class="h" x="%s" y="%s">%s</text>`, px(margin), px(margin+16), xmlText(fit(d.heading(), titleSize, d.width*0.5)))
-	d.f(`<text class="muted end" x="%s" y="%s">%s</text>`, px(d.width-margin), px(margin+15), xmlText(d.m.Heading()+" · "+d.m.Proof.words(len(d.m.Calls))))
+	d.f(`<text class="muted end" x="%s" y="%s">%s</text>`, px(d.width-margin), px(margin+15), xmlText(d.m.Heading()+" · "+d.m.ProofWords()))
 }
 
 func (d *drawing) drawLanes() {
@@ -228,6 +228,7 @@ func (d *drawing) drawLanes() {
 		if n.Severity == check.Error {
 			d.f(`<rect class="badline" x="%s" y="%s" width="%s" height="%s" rx="12"/>`, px(l.x), px(l.y), px(l.w), px(caHeight))
 		}
+		d.f(`<rect class="halo" x="%s" y="%s" width="%s" height="%s" rx="5"/>`, px(l.x+12.5), px(l.y+12.5), px(badge+3), px(badge+3))
 		d.badge(l.x+14, l.y+14, n.Mode)
 		end, _ := ending(n)
 		d.f(`<text class="ca" x="%s" y="%s">%s</text>`, px(l.x+14+badge+8), px(l.y+28), xmlText(fit(n.Title, 15, l.w-badge-46-textWidth(end, smallSize))))
@@ -334,9 +335,16 @@ func (d *drawing) chip(n *Node, title string, x, y, w float64, lane int) {
 	d.f(`<g><title>%s</title><rect class="%s" x="%s" y="%s" width="%s" height="%s" rx="6"/>`, xmlText(strings.TrimSuffix(full+", "+end, ", ")), class, px(x), px(y), px(w), px(chipHeight))
 	d.badge(x+5, y+4.5, n.Mode)
 	room := w - badge - 18
-	if n.Severity == check.Error {
+	switch {
+	case n.Severity == check.Error:
 		room -= 14
 		d.text(x+w-15, y+17, "badtext", "✗")
+	case n.EndsSoon():
+		room -= textWidth(end, smallSize) + 4
+		d.f(`<text class="badtext small end" x="%s" y="%s">%s</text>`, px(x+w-7), px(y+16.5), xmlText(end))
+	case n.Severity == check.Warning:
+		room -= 10
+		d.text(x+w-12, y+17, "badtext", "!")
 	}
 	d.text(x+badge+11, y+17, "t", fit(title, textSize, room))
 	d.f(`</g>`)

@@ -6,10 +6,12 @@ import (
 	"certwright/ui/diagram"
 )
 
-func TestPictureOfAProvedSet(t *testing.T) {
-	svg, err := diagram.SVG(diagram.New(proved(t, nil)))
-	if err != nil {
-		t.Fatal(err)
+func TestPictures(t *testing.T) {
+	for name, in := range map[string]diagram.Input{"plan": planned(t), "proved": proved(t, nil), "mixed": mixed(t), "failed": failing(t)} {
+		svg, err := diagram.SVG(diagram.New(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".svg", string(svg))
 	}
-	golden(t, "proved.svg", string(svg))
 }

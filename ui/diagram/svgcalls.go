@@ -16,8 +16,21 @@ func (d *drawing) drawBars() {
 			d.f(`<rect class="bar" x="%s" y="%s" width="%s" height="%s" rx="9"/>`, px(box.x), px(box.y), px(box.w), px(box.h))
 			d.text(box.x+12, box.y+22, "b", fit(d.plan.bars[b].name, textSize+1, box.w-20))
 			d.chips(b)
+			if !d.presents(b) {
+				d.text(box.x+12, box.y+barHeight-16, "muted", "no certificate")
+			}
 		}
 	}
+}
+
+// presents says whether a program shows a certificate to anybody.
+func (d *drawing) presents(b int) bool {
+	for i := range d.plan.columns {
+		if len(d.shown(i, b)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // chips draws what a program presents, one chip for neighbouring columns that
@@ -125,55 +138,64 @@ func (d *drawing) labelY(_ column, from, to box) float64 {
 func (d *drawing) loop(x float64, c column) {
 	a := c.arrows[0]
 	b := d.bars[c.from]
-	y, reach := b.y+b.h, 28.0
+	y, reach := b.y+b.h, 34.0
 	d.f(`<g><title>%s</title><path class="%s" d="M%s %s v%s a12 12 0 0 0 12 12 h%s a12 12 0 0 0 12 -12 v-%s"/><path class="%s" d="M%s %s l-5 9 h10 z"/>`,
-		xmlText(d.tooltip(a.call)), lineClass(c.lane, a.call), px(x-reach), px(y), px(loopDepth-22), px(2*reach-24), px(loopDepth-31), tipClass(c.lane, a.call), px(x+reach), px(y))
-	d.label(x, y+loopDepth-10, a, c.lane, 0)
+		xmlText(d.tooltip(a.call)), lineClass(c.lane, a.call), px(x-reach), px(y), px(loopDepth-12), px(2*reach-24), px(loopDepth-21), tipClass(c.lane, a.call), px(x+reach), px(y))
+	text, class := labelText(a)
+	d.f(`<text class="%s mid" x="%s" y="%s">%s</text>`, class, px(x), px(y+loopDepth+14), xmlText(fit(text[0]+text[1], smallSize, d.columnWidth)))
 	d.f(`</g>`)
 }
 
-// label says whether the call is proved, and what it is. Two arrows in one
-// column have theirs on their outer sides.
-func (d *drawing) label(x, y float64, a arrow, lane int, shift float64) {
-	mark, class := "", "t small"
+// labelText says whether a call is proved, and what it is, in two parts.
+func labelText(a arrow) (text [2]string, class string) {
+	class = "t small"
 	switch a.call.Proof {
 	case Proved:
-		mark, class = "✓ ", "ok small"
+		text[0], class = "✓ ", "ok small"
 	case Failed:
-		mark, class = "✗ ", "badtext small"
+		text[0], class = "✗ ", "badtext small"
 	}
-	kind := "mutual"
 	switch {
 	case !a.call.Mutual:
-		kind = "server only"
+		text[0] += "server only"
 	case a.call.ServerCA == "":
-		kind = "client only"
+		text[0] += "client only"
+	default:
+		text[0] += "mutual"
 	}
-	var more string
 	switch n := len(a.call.Dials); {
 	case a.count > 1:
-		more = "×" + thousands(a.count)
+		text[1] = " ×" + thousands(a.count)
 	case n > 1:
-		more = plural(n, "name")
+		text[1] = " · " + plural(n, "name")
 	}
+	return text, class
+}
+
+// label writes an arrow's label. Two arrows in one column have theirs on their
+// outer sides, in two rows.
+func (d *drawing) label(x, y float64, a arrow, lane int, shift float64) {
+	text, class := labelText(a)
 	if shift != 0 {
 		anchor, tx := "end", x-8
 		if shift > 0 {
 			anchor, tx = "start", x+8
 		}
-		d.f(`<text class="%s %s" x="%s" y="%s">%s</text>`, class, anchor, px(tx), px(y-2), xmlText(mark+kind))
-		if more != "" {
-			d.f(`<text class="muted small %s" x="%s" y="%s">%s</text>`, anchor, px(tx), px(y+12), xmlText(more))
+		below := strings.TrimPrefix(strings.TrimSpace(text[1]), "· ")
+		if a.call.ServerCA == "" {
+			below = "not verified"
+			text[0] = strings.Replace(text[0], "client only", "server", 1)
+		}
+		d.f(`<text class="%s %s" x="%s" y="%s">%s</text>`, class, anchor, px(tx), px(y-2), xmlText(text[0]))
+		if below != "" {
+			d.f(`<text class="muted small %s" x="%s" y="%s">%s</text>`, anchor, px(tx), px(y+12), xmlText(below))
 		}
 		return
 	}
-	text := mark + kind
-	if more != "" {
-		text += " · " + more
-	}
-	w := min(textWidth(text, smallSize)+14, d.columnWidth-4)
+	whole := text[0] + text[1]
+	w := min(textWidth(whole, smallSize)+14, d.columnWidth-4)
 	d.f(`<rect class="label line%d" x="%s" y="%s" width="%s" height="19" rx="9.5"/>`, lane%palette, px(x-w/2), px(y-10), px(w))
-	d.f(`<text class="%s mid" x="%s" y="%s">%s</text>`, class, px(x), px(y+3.5), xmlText(fit(text, smallSize, w-8)))
+	d.f(`<text class="%s mid" x="%s" y="%s">%s</text>`, class, px(x), px(y+3.5), xmlText(fit(whole, smallSize, w-8)))
 }
 
 // tooltip is the call in a sentence.
@@ -241,14 +263,20 @@ func (d *drawing) draws(kind string) bool {
 	})
 }
 
+// failures says why calls fail, once for each reason.
 func (d *drawing) failures(y float64) float64 {
-	shown := 0
+	const most = 6
+	var said []*Call
 	for _, c := range d.m.Calls {
-		if c.Proof != Failed || shown == 6 {
+		if c.Proof != Failed || len(said) == most || slices.ContainsFunc(said, c.failsAs) {
 			continue
 		}
-		shown++
-		for _, line := range fill("✗ "+c.From+" → "+c.To+": "+c.Problem, smallSize, d.width-2*margin) {
+		said = append(said, c)
+		text := "✗ " + c.Problem
+		if c.Has != "" && c.Needs != "" {
+			text += "; it has " + c.Has + ", and needs " + c.Needs
+		}
+		for _, line := range fill(text, smallSize, d.width-2*margin) {
 			y += 17
 			d.text(margin, y, "badtext small", line)
 		}

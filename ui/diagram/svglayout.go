@@ -47,11 +47,18 @@ type arrangement struct {
 	at      []int // the place of a column in across
 }
 
+// mostBars is how many programs a picture shows by their own names.
+const mostBars = 24
+
 func arrangeCalls(m *Model) *arrangement {
 	p := &arrangement{m: m, lanes: m.lanesByRoot()}
 	bars := map[string]int{}
 	barOf := func(name string) int {
 		i, ok := bars[name]
+		if !ok && len(p.bars) >= mostBars {
+			name = "further programs"
+			i, ok = bars[name]
+		}
 		if !ok {
 			i = len(p.bars)
 			bars[name] = i

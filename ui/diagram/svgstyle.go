@@ -34,7 +34,7 @@ text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Dej
 .call{fill:none;stroke-width:2}.open{stroke-dasharray:7 4}.dots{stroke-dasharray:2 4}.dash{stroke-dasharray:5 4}
 .chip{stroke-width:1.3}.label{stroke-width:1}.sign{fill:none;stroke-width:1.6}.bar{stroke-width:1.2}.badline{stroke-width:2.2}
 `)
-	b.WriteString(`.page{fill:#ffffff;stroke:#d5d9e0}.h,.b,.t{fill:#1d2330}.muted{fill:#5a6372}.ca,.casub{fill:#ffffff}
+	b.WriteString(`.page{fill:#ffffff;stroke:#d5d9e0}.h,.b,.t{fill:#1d2330}.muted{fill:#5a6372}.ca,.casub,.halo{fill:#ffffff}
 .bar{fill:#ffffff;stroke:#8d96a5}.chip,.label{fill:#ffffff}.root{fill:#f1f3f6;stroke:#8d96a5}.sign{stroke:#6b7482}.signtip{fill:#6b7482}.ink{stroke:#5a6372}
 .mG{fill:#1f7a43}.mC{fill:#8f6400}.mB{fill:#0d7490}.mt{fill:#ffffff}.ok{fill:#1c6e3c}.badtext,.bad{fill:#b3261e}.badline{stroke:#b3261e}
 `)
@@ -42,7 +42,7 @@ text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Dej
 		fmt.Fprintf(&b, ".fill%d{fill:%s}.line%d{stroke:%s}.tint%d{fill:%s}\n", i, s.line, i, s.line, i, s.tint)
 	}
 	b.WriteString(`@media (prefers-color-scheme:dark){
-.page{fill:#0f131a;stroke:#2b3340}.h,.b,.t{fill:#e6eaf0}.muted{fill:#a3adbb}.ca,.casub{fill:#0f131a}
+.page{fill:#0f131a;stroke:#2b3340}.h,.b,.t{fill:#e6eaf0}.muted{fill:#a3adbb}.ca,.casub,.halo{fill:#0f131a}
 .bar{fill:#1a202a;stroke:#5b6675}.chip,.label{fill:#141a22}.root{fill:#1a202a;stroke:#5b6675}.sign{stroke:#8c97a6}.signtip{fill:#8c97a6}.ink{stroke:#a3adbb}
 .mG{fill:#6fd696}.mC{fill:#e6bd55}.mB{fill:#67cfe8}.mt{fill:#0f131a}.ok{fill:#7fdc9f}.badtext,.bad{fill:#ff8a80}.badline{stroke:#ff8a80}
 `)

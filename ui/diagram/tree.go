@@ -33,7 +33,7 @@ func Tree(m *Model, width int, onlyASCII bool) string {
 	write(m.Legend())
 	if len(m.Calls) > 0 {
 		write("")
-		write("Who calls whom: " + m.Proof.words(len(m.Calls)))
+		write("Who calls whom: " + m.ProofWords())
 		for _, r := range CallRows(m, CallOptions{Width: width, ASCII: onlyASCII}) {
 			write("  " + clip(r, width-2, glyphsFor(onlyASCII)).Text())
 		}
@@ -60,7 +60,7 @@ func (m *Model) treeProblems(write func(string), width int, onlyASCII bool) {
 		}
 		p := &pane{width: width - 4, g: glyphsFor(onlyASCII)}
 		p.problems(n)
-		write("  " + n.Title)
+		write("  " + cut(n.Title, width-2, p.g.ellipsis))
 		for _, r := range p.rows {
 			if len(r.Segments) > 0 {
 				write("    " + r.Text())
@@ -128,15 +128,21 @@ func (m *Model) Legend() string {
 }
 
 // ProofWords says how far the calls are proved: "all 7 calls proved by real handshakes".
-func (m *Model) ProofWords() string { return m.Proof.words(len(m.Calls)) }
-
-// words says how far that many calls are proved.
-func (p Proof) words(calls int) string {
-	switch p {
+func (m *Model) ProofWords() string {
+	switch m.Proof {
 	case Proved:
-		return "all " + plural(calls, "call") + " proved by real handshakes"
+		return "all " + plural(len(m.Calls), "call") + " proved by real handshakes"
 	case Failed:
-		return "some fail"
+		failed := 0
+		for _, c := range m.Calls {
+			if c.Proof == Failed {
+				failed++
+			}
+		}
+		if failed == 1 {
+			return "1 of " + plural(len(m.Calls), "call") + " fails"
+		}
+		return thousands(failed) + " of " + plural(len(m.Calls), "call") + " fail"
 	case Proving:
 		return "proving" + fine.ellipsis
 	}
