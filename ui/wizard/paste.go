@@ -234,37 +234,56 @@ func (b *pasteBox) lines(w, h int) []string {
 	if b.tooBig {
 		return styled(th, theme.Bad, wrap("more than 1 MiB was pasted, so nothing was kept; give the file's path instead: esc, then t", w))
 	}
+	spans := pemSpans(b.data)
+	out := b.armour(spans, false)
+	if len(out)+1 > h {
+		out = b.armour(spans, true)
+	}
+	if most := h - 1; len(out) > most && most > 1 { // the end is where the next key goes
+		hidden := len(out) - (most - 1)
+		out = append([]string{th.Line().Add(theme.Faint, "… "+count(hidden, "line")+" above").String()}, out[hidden:]...)
+	}
+	return append(out, th.Line().Add(theme.Cursor, "█").String())
+}
+
+// armour are the armour lines of the text, with how much stands between them;
+// tight, one line for each block.
+func (b *pasteBox) armour(spans []pemSpan, tight bool) []string {
+	th := b.Theme
 	var out []string
-	faint := func(s string) { out = append(out, th.Line().Add(theme.Faint, s).String()) }
 	at := 0
 	other := func(text []byte) {
 		if text = bytes.TrimSpace(text); len(text) > 0 {
-			faint("… " + count(bytes.Count(text, []byte("\n"))+1, "line") + " of other text, not shown")
+			out = append(out, th.Line().Add(theme.Faint, "… "+count(bytes.Count(text, []byte("\n"))+1, "line")+" of other text, not shown").String())
 		}
 	}
-	for _, s := range pemSpans(b.data) {
+	for _, s := range spans {
 		other(b.data[at:s.from])
 		at = s.to
-		label := s.label
-		if label == "" {
-			label = "(another label)"
-		}
-		out = append(out, th.Line().Plain("-----BEGIN "+label+"-----").String())
+		label := orElse(s.label, "(another label)")
+		middle := ""
 		switch {
 		case s.private():
-			faint("… not shown")
+			middle = "… not shown"
 		case s.lines > 0:
-			faint("… " + count(s.lines, "line"))
+			middle = "… " + count(s.lines, "line")
+		}
+		begin := th.Line().Plain("-----BEGIN " + label + "-----")
+		if tight {
+			if !s.closed {
+				middle += ", no END yet"
+			}
+			out = append(out, begin.Plain(" ").Add(theme.Faint, middle).String())
+			continue
+		}
+		out = append(out, begin.String())
+		if middle != "" {
+			out = append(out, th.Line().Add(theme.Faint, middle).String())
 		}
 		if s.closed {
 			out = append(out, th.Line().Plain("-----END "+label+"-----").String())
 		}
 	}
 	other(b.data[at:])
-	out = append(out, th.Line().Add(theme.Cursor, "█").String())
-	if h > 0 && len(out) > h { // the end is where the next key goes
-		head := out[0]
-		out = append([]string{head, th.Line().Add(theme.Faint, "…").String()}, out[len(out)-max(0, h-2):]...)
-	}
 	return out
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/afero"
+
 	"certwright/certs/check"
 	"certwright/certs/material"
 	"certwright/certs/topology"
@@ -49,7 +51,7 @@ func (j *judge) file(path string, e entry, field *flow.Field) func() *preview {
 	fsys, now := j.FS, j.Now
 	switch e.kind {
 	case dirEntry:
-		return func() *preview { return lookAtFolder(context.Background(), j.Env, path) }
+		return safely(func() *preview { return lookAtFolder(context.Background(), fsys, path) })
 	case fileEntry:
 	default:
 		what := e.what
@@ -62,7 +64,7 @@ func (j *judge) file(path string, e entry, field *flow.Field) func() *preview {
 	if field != nil {
 		verdict = j.verdict(map[flow.Field]flow.Source{*field: {Path: j.places().given(path)}}, field.Slot)
 	}
-	return func() *preview {
+	return safely(func() *preview {
 		in, err := install.ReadInput(fsys, path)
 		if err != nil {
 			return &preview{rows: unreadRows(err), bad: true}
@@ -72,6 +74,19 @@ func (j *judge) file(path string, e entry, field *flow.Field) func() *preview {
 			v.verdict, v.judged = verdict()
 		}
 		return v
+	})
+}
+
+// safely is a look whose panic, a bug of ours, becomes its outcome: the terminal
+// stays whole. The panic's value is dropped, it may quote what was read.
+func safely(look func() *preview) func() *preview {
+	return func() (out *preview) {
+		defer func() {
+			if recover() != nil {
+				out = &preview{rows: [][2]string{{"Problem", errBug.Error()}}, bad: true}
+			}
+		}()
+		return look()
 	}
 }
 
@@ -80,12 +95,12 @@ func (j *judge) file(path string, e entry, field *flow.Field) func() *preview {
 func (j *judge) pasted(data []byte, sources map[flow.Field]flow.Source, slot topology.SlotID) func() *preview {
 	now := j.Now
 	verdict := j.verdict(sources, slot)
-	return func() *preview {
+	return safely(func() *preview {
 		v := describe(material.Parse(material.Input{Name: "pasted text", Data: data}), now())
 		clear(data)
 		v.verdict, v.judged = verdict()
 		return v
-	}
+	})
 }
 
 // verdict is the work of judging a slot as if sources were handed over. Pasted
@@ -122,8 +137,8 @@ func unreadRows(err error) [][2]string {
 
 // lookAtFolder says how much a folder holds, or why it cannot be read, before
 // it is entered.
-func lookAtFolder(ctx context.Context, env *Env, path string) *preview {
-	l := readFolder(ctx, env.FS, path)
+func lookAtFolder(ctx context.Context, fsys afero.Fs, path string) *preview {
+	l := readFolder(ctx, fsys, path)
 	if l.err != nil {
 		return &preview{rows: [][2]string{{"Problem", "this folder " + reason(l.err)}}, bad: true}
 	}

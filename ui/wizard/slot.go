@@ -270,6 +270,7 @@ func (s *slotScreen) goToField(f flow.Field) {
 // once, because a file is what is asked for.
 func (s *slotScreen) Open() tea.Cmd {
 	s.fresh()
+	s.closeStale()
 	if s.focus == onPicker {
 		return s.picker.again()
 	}
@@ -279,6 +280,30 @@ func (s *slotScreen) Open() tea.Cmd {
 		return s.pick(f)
 	}
 	return nil
+}
+
+// closeStale closes what was open for a field that is not asked for any more,
+// because facts or modes were changed meanwhile.
+func (s *slotScreen) closeStale() {
+	open, f := true, flow.Field{}
+	switch s.focus {
+	case onPicker:
+		f = s.picker.field
+	case onPaste:
+		f = s.paste.field
+	case onPath:
+		f = s.path.field
+	case onSecret:
+		f = s.secret.slot
+	default:
+		open = false
+	}
+	if open && !slices.ContainsFunc(s.rows(), func(r slotRow) bool { return r.kind == fieldRow && r.field == f }) {
+		s.picker.close()
+		s.paste.drop()
+		s.secret.drop()
+		s.focus = onList
+	}
 }
 
 // untouched says that nothing was handed over yet.
@@ -447,15 +472,19 @@ func (s *slotScreen) startPaste(f flow.Field) {
 // lines for the field under the cursor, a path as the field's path.
 func (s *slotScreen) pasted(k tea.KeyMsg) tea.Cmd {
 	f, ok := s.field()
+	forFolder := s.focus == onPicker && s.picker.folder
 	if s.focus == onPicker {
-		f, ok = s.picker.field, !s.picker.folder
-		s.leavePicker()
+		f, ok = s.picker.field, true
 	}
-	if !ok {
+	text, path := pastedPath(k.Runes)
+	if !ok || forFolder && !path {
 		return nil
 	}
-	if text, path := pastedPath(k.Runes); path {
-		s.startPath(f, "", false)
+	if s.focus == onPicker {
+		s.leavePicker()
+	}
+	if path {
+		s.startPath(f, "", forFolder)
 		s.path.in.Set(text)
 		return s.typed()
 	}

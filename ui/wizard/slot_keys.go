@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
@@ -16,7 +17,7 @@ import (
 var slotKeys = struct {
 	up, down, top, bottom, enter, choose, paste, typed, clear, secret key.Binding
 	fill, problem, generate, bringCA, bringCerts, own, pane           key.Binding
-	scroll, scrollDown, page, pageDown, list                          key.Binding
+	scroll, scrollDown, page, pageDown, list, copy                    key.Binding
 }{
 	up:         key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "field")),
 	down:       key.NewBinding(key.WithKeys("down", "j")),
@@ -40,6 +41,7 @@ var slotKeys = struct {
 	page:       key.NewBinding(key.WithKeys("pgup"), key.WithHelp("pgup/pgdn", "page")),
 	pageDown:   key.NewBinding(key.WithKeys("pgdown")),
 	list:       key.NewBinding(key.WithKeys("tab"), key.WithHelp("tab", "pane")),
+	copy:       key.NewBinding(key.WithKeys("y"), key.WithHelp("y", "copy the fix")),
 }
 
 // enterDoes is what enter does on the row under the cursor.
@@ -107,7 +109,11 @@ func (s *slotScreen) Keys() []key.Binding {
 	case onFilled:
 		return s.filled.keys()
 	case onVerdict:
-		return []key.Binding{k.scroll, k.scrollDown, k.page, k.pageDown, s.enterKey(), k.list}
+		out := []key.Binding{k.scroll, k.scrollDown, k.page, k.pageDown, s.enterKey(), k.list}
+		if s.fix() != "" {
+			out = append(out, k.copy)
+		}
+		return out
 	}
 	out := []key.Binding{k.up, k.down, s.enterKey()}
 	rows := s.rows()
@@ -136,6 +142,9 @@ func (s *slotScreen) Keys() []key.Binding {
 	}
 	for _, m := range s.otherModes(rows[i].comp) {
 		out = append(out, modeKey(m))
+	}
+	if s.fix() != "" {
+		out = append(out, k.copy)
 	}
 	return append(out, k.pane, k.top, k.bottom)
 }
@@ -174,6 +183,9 @@ func (s *slotScreen) listKey(msg tea.KeyMsg) tea.Cmd {
 	}
 	if i < 0 {
 		return nil
+	}
+	if key.Matches(msg, k.copy) {
+		return s.copyFix()
 	}
 	if s.focus == onVerdict {
 		s.scrollKey(msg)
@@ -265,6 +277,34 @@ func (s *slotScreen) pressEnter() tea.Cmd {
 		return nil
 	}
 	return s.do(flow.Next{}) // refused, it leads to the first blocker
+}
+
+// fix is what mends the worst finding of the slot under the cursor: the command
+// alone, where it is one.
+func (s *slotScreen) fix() string {
+	f, ok := s.field()
+	if !ok {
+		return ""
+	}
+	for _, finding := range sortedFindings(s.Flow.Verdict(f.Slot).Findings) {
+		if finding.Fix == "" {
+			continue
+		}
+		if _, command, found := strings.Cut(finding.Fix, "$ "); found {
+			return command
+		}
+		return finding.Fix
+	}
+	return ""
+}
+
+func (s *slotScreen) copyFix() tea.Cmd {
+	text := s.fix()
+	if text == "" {
+		return nil
+	}
+	s.Say(Status{theme.GoodSign, "copied: " + text})
+	return s.Copy(text)
 }
 
 // toggleOwn asks for an intermediate of our own under the CA, or no longer.

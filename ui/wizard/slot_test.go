@@ -7,6 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"software.sslmate.com/src/go-pkcs12"
+
+	"certwright/certs"
+	"certwright/certs/check"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 	"certwright/flow"
 )
@@ -39,12 +44,48 @@ func TestFramesCA(t *testing.T) {
 	d.press("down").golden("ca-intermediate")
 }
 
+// wrongServer is the verdict on a certificate that misses much.
+func wrongServer(t testing.TB) flow.Verdict {
+	t.Helper()
+	ca := testCA(t, "Corp Issuing CA 3", nil)
+	leaf := testLeaf(t, "www.example.com", ca, []string{"www.example.com"}, nil, x509.ExtKeyUsageServerAuth)
+	return flow.Verdict{
+		Pair: &certs.Pair{Certificates: []*x509.Certificate{leaf.x509}},
+		Facts: [][2]string{
+			{"Subject", "O=Corp, CN=www.example.com"},
+			{"Issuer", "O=Corp, CN=Corp Issuing CA 3"},
+			{"Until", "2027-01-01 (41 days)"},
+			{"Key", "RSA 2048"},
+			{"Usages", "serverAuth"},
+			{"SAN", "DNS:www.example.com"},
+			{"SHA-256", "40:27:51:0E:CB:B3:A2:9E:9D:B7:DC:1C:87:EA:0F:83:0A:08:32:8C:0F:91:3C:64:4C:A0:0A:16:1C:1B:2A:C3"},
+		},
+		Findings: []check.Finding{
+			{
+				Rule: "ends-soon", Severity: check.Warning, File: "corp/leaf.pem", Message: "ends in 41 days",
+				Fix: "renew it before 2027-01-01",
+			},
+			{
+				Rule: "san-missing", Severity: check.Error, File: "corp/leaf.pem",
+				Message: "subjectAltName has no demo-etcd-0.example.com",
+				Why:     "the API server dials etcd under each of etcd.hosts",
+				Has:     "DNS:www.example.com", Needs: "DNS:demo-etcd-0.example.com",
+				Fix: "have it issued again with every name",
+			},
+		},
+	}
+}
+
 func TestFramesCerts(t *testing.T) {
 	d := driveSlots(t, flow.StepCerts, allCerts, setup{}, corpFiles(t)).golden("certs-empty")
+	d.says("etcd/server", flow.Verdict{Findings: []check.Finding{{
+		Rule: "file-not-found", Severity: check.Error, Message: "corp/corp- does not exist", Fix: "check the path",
+	}}})
 	d.press("down", "down", "t").write("~/cluster/corp/co").press("tab", "tab").rest().golden("certs-path")
-	d.press("ctrl+w").write("leaf.pem").rest().press("enter").press("up").golden("certs-wrong")
+	d.says("etcd/server", wrongServer(t))
+	d.press("ctrl+w").write("leaf.pem").rest().press("enter", "up").golden("certs-wrong")
 	d.press("tab").golden("certs-verdict")
-	d.press("tab", "p")
+	d.press("tab", "home", "p")
 	f := corpFiles(t)
 	d.paste(string(f["corp/corp-issuing-ca.pem"]) + string(f["corp/corp-issuing-ca.key"])).rest().golden("paste")
 }
@@ -258,6 +299,44 @@ func TestNoPrivateByteIsEverShown(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAFileThatIsTooLarge(t *testing.T) {
+	files := map[string][]byte{"huge.pem": bytes.Repeat([]byte("A"), material.MaxCertificates+1)}
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, files)
+	d.rest().shows("at most 4.2 MB are read").press("enter").rest().shows("at most 4.2 MB", "✗ etcd CA")
+}
+
+func TestOneFileWithBothAsksForNoKey(t *testing.T) {
+	files := corpFiles(t)
+	files = map[string][]byte{"both.pem": append(files["corp/corp-issuing-ca.pem"], files["corp/corp-issuing-ca.key"]...)}
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, files)
+	d.press("enter").rest().shows("in the same file", "1 of 1 ready").press("enter").at(flow.StepTopology)
+}
+
+func TestAPKCS12FileIsOpened(t *testing.T) {
+	ca := testCA(t, "Corp CA", nil)
+	p12, err := pkcs12.Modern.Encode(ca.key, ca.x509, nil, "open sesame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, map[string][]byte{"ca.p12": p12})
+	d.rest().press("enter").rest().shows("press e")
+	d.press("enter").write("open sesame").press("enter").rest().shows("in the same file", "1 of 1 ready")
+}
+
+func TestCopyingTheFix(t *testing.T) {
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, nil)
+	d.press("t").write("nowhere.pem").press("enter", "up", "y").shows("copied: ls -l")
+	if !strings.HasPrefix(d.copied, "ls -l") {
+		t.Errorf("copied %q", d.copied)
+	}
+}
+
+func TestADroppedFolderFillsTheFields(t *testing.T) {
+	files, _ := etcdFiles(t)
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
+	d.press("d").paste("'/home/ann/cluster/pki' ").shows("Folder that every field is filled from").press("enter").rest().shows("7 fields filled")
 }
 
 func TestHostileTextIsEscapedEverywhere(t *testing.T) {

@@ -207,8 +207,10 @@ func (s *slotScreen) givenLines(l *lines, slot *topology.Slot) {
 		}
 		label := "Certificate"
 		switch {
+		case part == flow.PartKey && slot.Kind != topology.KeyPair:
+			label = "Its key"
 		case part == flow.PartKey:
-			label = "Key"
+			label = "Private key"
 		case slot.Kind == topology.KeyPair:
 			label = "Public key"
 		}
