@@ -56,7 +56,9 @@ type Tx struct {
 	written map[string]bool // paths that were staged
 	kept    map[string]bool // paths of the old set that stay
 	loose   []string        // staged and not yet synced
+	walk    walker          // to the directory of the file that was staged last
 	bytes   int64
+	dev     *uint64 // of the destination, once asked for
 
 	warnings []string
 	durable  bool
@@ -283,18 +285,14 @@ func (tx *Tx) makeStage() error {
 	rand.Read(raw[:]) // never fails (Go 1.24)
 	tx.id = hex.EncodeToString(raw[:])
 	tx.top = tx.place.stagePrefix() + tx.id
-	if err := tx.root.Mkdir(tx.top, 0o700); err != nil {
+	if err := makeDir(tx.root, tx.top); err != nil {
 		if errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
 			return refused(tx.place.dir, "choose a directory that you may write, with --out", "not writable: %w", errors.New(reason(err)))
 		}
 		return failed("create a directory in", tx.place.anchor, err)
 	}
-	// A umask may have taken bits that we need.
-	if err := tx.root.Chmod(tx.top, 0o700); err != nil {
-		return failed("set the mode of", tx.top, err)
-	}
 	for _, dir := range tx.stageDirs() {
-		if err := tx.mkdir(dir); err != nil {
+		if err := makeDir(tx.root, dir); err != nil {
 			return failed("create", tx.place.dir, err)
 		}
 	}
@@ -320,13 +318,6 @@ func (tx *Tx) stageDirs() []string {
 	return dirs
 }
 
-func (tx *Tx) mkdir(dir string) error {
-	if err := tx.root.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	return tx.root.Chmod(dir, 0o700)
-}
-
 func (tx *Tx) warn(format string, args ...any) {
 	tx.warnings = append(tx.warnings, fmt.Sprintf(format, args...))
 }
@@ -343,6 +334,7 @@ func (tx *Tx) Warnings() []string { return slices.Clone(tx.warnings) }
 // close gives everything back, once.
 func (tx *Tx) close() {
 	tx.over = true
+	tx.walk.closeFrom(0)
 	if tx.unlock != nil {
 		tx.unlock()
 		tx.unlock = nil

@@ -5,13 +5,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"certwright/certs/untrusted"
@@ -84,6 +82,7 @@ func (tx *Tx) commit(ctx context.Context) (*Result, error) {
 	if err := tx.publishModes(); err != nil {
 		return nil, err
 	}
+	tx.walk.closeFrom(0)
 	if tx.place.name != "" {
 		return result, tx.commitFirst(ctx)
 	}
@@ -121,33 +120,6 @@ func (tx *Tx) removals() []*Found {
 	return gone
 }
 
-// publishModes opens the directories that hold no keys. Until here nobody else
-// could look into the staging directory.
-func (tx *Tx) publishModes() error {
-	open := []string{}
-	for dir, holdsKey := range tx.dirs {
-		if !holdsKey && dir != "." {
-			open = append(open, path.Join(tx.stage, dir))
-		}
-	}
-	if tx.place.name != "" {
-		if !tx.dirs["."] {
-			open = append(open, tx.stage)
-		}
-		for dir := tx.stage; dir != tx.top; {
-			dir = path.Dir(dir)
-			open = append(open, dir)
-		}
-	}
-	slices.Sort(open)
-	for _, dir := range open {
-		if err := tx.root.Chmod(dir, 0o755); err != nil {
-			return failed("set the mode of a directory of", tx.place.dir, err)
-		}
-	}
-	return nil
-}
-
 // commitFirst makes a destination that does not exist appear: one rename, so a
 // reader sees all of it or nothing.
 func (tx *Tx) commitFirst(ctx context.Context) error {
@@ -178,98 +150,6 @@ func pending(op, p string, err error, dir string) *Error {
 		Kind: Pending, Op: op, Path: p, Err: err, State: newIsWhole,
 		Next: "run certwright recover " + untrusted.Text(dir).ShellArg(),
 	}
-}
-
-// settle makes all that was staged durable and compares it with what was meant.
-func (tx *Tx) settle(top string) error {
-	if err := tx.sync(top); err != nil {
-		return err
-	}
-	for _, e := range tx.entries {
-		if !tx.written[e.Path] {
-			continue
-		}
-		if err := tx.verify(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (tx *Tx) sync(top string) error {
-	if len(tx.loose) > 0 {
-		err := tx.root.SyncAll()
-		if err == nil {
-			return nil // names and files alike
-		}
-		if !errors.Is(err, ErrUnsupported) {
-			return failed("sync", tx.place.dir, err)
-		}
-		for _, p := range tx.loose {
-			if err := syncFile(tx.root, path.Join(tx.stage, p)); err != nil {
-				return failed("sync", shownIn(tx.place.dir, p), err)
-			}
-		}
-	}
-	dirs := append([]string{top}, tx.stageDirs()...)
-	for dir := range tx.dirs {
-		dirs = append(dirs, path.Join(tx.stage, dir))
-	}
-	slices.Sort(dirs)
-	for _, dir := range slices.Backward(slices.Compact(dirs)) {
-		if err := tx.syncDir(dir); err != nil {
-			return failed("sync a directory of", tx.place.dir, err)
-		}
-	}
-	return nil
-}
-
-func syncFile(root FS, name string) error {
-	f, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
-}
-
-// syncDir takes a file system without directory syncs as it is.
-func (tx *Tx) syncDir(dir string) error {
-	err := tx.root.SyncDir(dir)
-	if errors.Is(err, ErrUnsupported) {
-		if tx.durable {
-			tx.durable = false
-			tx.warn("this file system cannot confirm that new names survive a power failure")
-		}
-		return nil
-	}
-	return err
-}
-
-// verify reads a staged file back by its name.
-func (tx *Tx) verify(e Entry) error {
-	name, shown := path.Join(tx.stage, e.Path), shownIn(tx.place.dir, e.Path)
-	info, err := tx.root.Lstat(name)
-	if err != nil {
-		return failed("read back", shown, err)
-	}
-	if !info.Mode().IsRegular() || info.Size() != e.Size {
-		return failed("read back", shown, errOther)
-	}
-	if _, ok := tx.root.Identity(info); ok && info.Mode().Perm() != e.Mode {
-		return failed("read back", shown, fmt.Errorf("the file system gave mode %s instead of %s", modeText(info.Mode()), e.ModeText))
-	}
-	sum, err := hashFile(tx.root, name)
-	if err != nil {
-		return failed("read back", shown, err)
-	}
-	if sum != e.SHA256 {
-		return failed("read back", shown, errOther)
-	}
-	return nil
 }
 
 // commitOver puts the set into a directory that exists, by way of a journal.
@@ -387,12 +267,14 @@ func (tx *Tx) undoCopies(j *journal) error {
 			return failed("examine", shown, err)
 		case !info.Mode().IsRegular():
 			return refused(shown, "move it away", "%s is in the way", typeName(info.Mode()))
+		case tx.otherDisk(info):
+			return refused(shown, "unmount it", "is a mount point, and cannot be replaced")
 		}
 		for _, dir := range parentsOf(path.Join(undo, s.Path), tx.top) {
 			if made[dir] {
 				continue
 			}
-			if err := tx.mkdir(dir); err != nil {
+			if err := makeDir(tx.root, dir); err != nil {
 				return failed("keep a copy of", shown, err)
 			}
 			made[dir] = true
@@ -410,7 +292,7 @@ func (tx *Tx) undoCopies(j *journal) error {
 		s.Old = sum
 	}
 	if len(made) > 0 {
-		j.Backup = backupName(tx.o.Now.UTC().Format("2006-01-02T15:04:05Z"), strings.TrimPrefix(tx.id, "-"))
+		j.Backup = backupName(tx.o.Now, tx.id)
 	}
 	for _, dir := range slices.Backward(slices.Sorted(maps.Keys(made))) {
 		if err := tx.syncDir(dir); err != nil {
@@ -418,40 +300,6 @@ func (tx *Tx) undoCopies(j *journal) error {
 		}
 	}
 	return nil
-}
-
-// parentsOf lists the directories of p below top, outermost first.
-func parentsOf(p, top string) []string {
-	var dirs []string
-	for dir := path.Dir(p); dir != top && dir != "."; dir = path.Dir(dir) {
-		dirs = append(dirs, dir)
-	}
-	slices.Reverse(dirs)
-	return dirs
-}
-
-// duplicate links, or copies and syncs where links are not to be had. probe is
-// a file of ours beside to: where that can be linked and from cannot, from is
-// protected (immutable, or somebody else's), and could not be replaced either.
-func duplicate(root FS, from, to, probe string) error {
-	err := root.Link(from, to)
-	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	spare := to + ".probe"
-	if root.Link(probe, spare) == nil {
-		return errors.Join(err, root.Remove(spare))
-	}
-	info, serr := root.Lstat(from)
-	if serr != nil {
-		return serr
-	}
-	data, rerr := readAll(root, from, maxManifest)
-	if rerr != nil {
-		return rerr
-	}
-	defer clear(data)
-	return putFile(root, to, data, info.Mode().Perm(), true)
 }
 
 // stillThere says whether the destination's path still leads to the directory

@@ -370,7 +370,7 @@ func TestCrashAfterEveryOperation(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			o := s.oracle(t)
-			limit, inner, per := scale(300, 6000), scale(8, 60), scale(4, 60)
+			limit, inner, per := scale(150, 6000), scale(6, 60), scale(2, 60)
 			if len(s.files) > 20 {
 				limit, inner, per = scale(3, 200), scale(1, 10), scale(0, 4)
 			}

@@ -128,6 +128,10 @@ func (h *hookedRoot) SyncDir(name string) error {
 	return h.Root.SyncDir(name)
 }
 
+func (h *hookedRoot) OpenRoot(dir string) (store.Root, error) {
+	return (&hooked{h.Root, h.hook}).OpenRoot(dir)
+}
+
 type hookedFile struct {
 	afero.File
 	hook func(op string)

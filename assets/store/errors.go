@@ -50,7 +50,7 @@ func (e *Error) Error() string {
 	}
 	for _, s := range []string{e.State, e.Next} {
 		if s != "" {
-			b.WriteString("; " + s)
+			b.WriteString("; " + untrusted.Text(s).Max(2048)) // names of files are in it
 		}
 	}
 	return b.String()

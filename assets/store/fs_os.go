@@ -129,7 +129,15 @@ func (r *rootFS) Chtimes(name string, a, m time.Time) error { return r.root.Chti
 func (r *rootFS) Resolve(dir string) (string, error)              { return filepath.Clean(dir), nil }
 func (r *rootFS) Identity(info fs.FileInfo) (Identity, bool)      { return identityOf(info) }
 func (r *rootFS) Lock(path string) (unlock func() error, _ error) { return lockIn(r.root, path) }
-func (r *rootFS) SyncAll() error                                  { return syncAll(r.dir) }
+
+// SyncAll is for a root that FS.OpenRoot has opened; a directory below one has
+// no descriptor from before the writes.
+func (r *rootFS) SyncAll() error {
+	if r.dir == nil {
+		return ErrUnsupported
+	}
+	return syncAll(r.dir)
+}
 
 func (r *rootFS) SyncDir(dir string) error {
 	d, err := r.root.Open(dir)
@@ -144,7 +152,7 @@ func (r *rootFS) OpenRoot(dir string) (Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRoot(root)
+	return &rootFS{root, nil}, nil
 }
 
 func (r *rootFS) Volume(dir string) (Volume, error) {
@@ -157,7 +165,9 @@ func (r *rootFS) Volume(dir string) (Volume, error) {
 }
 
 func (r *rootFS) Close() error {
-	r.dir.Close()
+	if r.dir != nil {
+		r.dir.Close()
+	}
 	return r.root.Close()
 }
 

@@ -169,7 +169,7 @@ func TestMutantsAreCaught(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			limit := 300
+			limit := 60
 			if len(test.s.files) > 20 {
 				limit = 10
 			}

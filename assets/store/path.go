@@ -10,13 +10,15 @@ import (
 const (
 	ManifestName = "manifest.json"
 
-	ownPrefix    = ".certwright"
-	lockName     = ".certwright.lock"
-	journalName  = ".certwright-journal"
-	journalTemp  = ".certwright-journal.tmp"
-	txPrefix     = ".certwright-tx-"
-	donePrefix   = ".certwright-done-" // what a staging directory is called after its commit
-	backupPrefix = ".certwright-backup-"
+	ownPrefix   = ".certwright"
+	lockName    = ".certwright.lock"
+	journalName = ".certwright-journal"
+	journalTemp = ".certwright-journal.tmp"
+	txPrefix    = ".certwright-tx-"
+	donePrefix  = ".certwright-done-" // what a staging directory is called after its commit
+	// evidencePrefix begins the name of a journal that made no sense.
+	evidencePrefix = ".certwright-evidence-"
+	backupPrefix   = ".certwright-backup-"
 
 	stagedName = "new" // below the staging directory
 	undoName   = "old"

@@ -151,7 +151,7 @@ func recoverIn(ctx context.Context, root FS, dir string, now time.Time, dryRun b
 	j, err := readJournal(root)
 	switch {
 	case errors.Is(err, errTorn):
-		return nil, needsPerson(dir, journalName, err)
+		return tornJournal(root, dir, now, dryRun, err)
 	case err != nil:
 		return nil, failed("read", shownIn(dir, journalName), err)
 	case j == nil:
@@ -160,10 +160,43 @@ func recoverIn(ctx context.Context, root FS, dir string, now time.Time, dryRun b
 	return j.recover(root, dir, dryRun)
 }
 
-func needsPerson(dir, p string, err error) *Error {
+// tornJournal settles a journal that is not whole. The protocol never leaves
+// one; a disk that loses what it confirmed may. Where every file is as the
+// manifest says, nothing was renamed yet, so the old state stands and the
+// journal is put aside; otherwise only a person can tell.
+func tornJournal(root FS, dir string, now time.Time, dryRun bool, torn error) (*Recovery, error) {
+	e, err := inspect(root, dir)
+	if err != nil {
+		return nil, err
+	}
+	if e.Manifest == nil || len(e.With(Unchanged)) != len(e.Manifest.Files) {
+		return nil, &Error{
+			Kind: NeedsPerson, Path: shownIn(dir, journalName), Err: torn, State: unchanged,
+			Next: "compare the files with those in " + shownIn(dir, txPrefix+"*") + " (new) and its old/ (old), then remove the journal to keep what is there",
+		}
+	}
+	if !dryRun {
+		if err := root.Rename(journalName, evidencePrefix+stamp(now)); err != nil {
+			return nil, failed("put aside", shownIn(dir, journalName), err)
+		}
+		if err := syncNames(root, "."); err != nil {
+			return nil, failed("sync", dir, err)
+		}
+	}
+	r, err := sweep(root, dir, dryRun, isPending)
+	if r == nil && err == nil {
+		r = &Recovery{Dir: dir, Outcome: KeptOld, DryRun: dryRun}
+	}
+	return r, err
+}
+
+// needsPerson says which file holds neither what it held nor what it should.
+func (j *journal) needsPerson(dir, p string, err error) *Error {
 	return &Error{
 		Kind: NeedsPerson, Path: shownIn(dir, p), Err: err, State: unchanged,
-		Next: "compare it with " + filepath.Join(dir, txPrefix+"*") + ", then remove " + shownIn(dir, journalName) + " to keep what is there",
+		Next: fmt.Sprintf("put the right one in its place (%s has the new files, %s the old ones) and run certwright recover %s, or remove %s to keep everything as it is",
+			shownIn(dir, path.Join(j.Tx, stagedName)), shownIn(dir, path.Join(j.Tx, undoName)),
+			untrusted.Text(dir).ShellArg(), shownIn(dir, journalName)),
 	}
 }
 
@@ -175,7 +208,7 @@ func (j *journal) recover(root FS, dir string, dryRun bool) (*Recovery, error) {
 	for _, s := range j.Steps {
 		done, err := s.isDone(root, stage)
 		if err != nil {
-			return nil, needsPerson(dir, s.Path, err)
+			return nil, j.needsPerson(dir, s.Path, err)
 		}
 		if !done {
 			todo = append(todo, s)
@@ -237,9 +270,17 @@ func (s step) isDone(root FS, stage string) (bool, error) {
 		return true, nil // its directory brings it
 	}
 	if there != s.Old {
-		return false, errors.New("holds neither its old nor its new bytes")
+		return false, fmt.Errorf("holds neither its old nor its new bytes (sha256 %s; old %s, new %s)", short(there), short(s.Old), short(s.New))
 	}
 	return false, nil
+}
+
+// short is the part of a digest that a person compares.
+func short(sum string) string {
+	if sum == "" {
+		return "none"
+	}
+	return sum[:min(12, len(sum))]
 }
 
 // sumOf is the SHA-256 of a regular file, "" when there is none, and a word for
@@ -371,73 +412,4 @@ func move(root FS, from, to string) error {
 		return nil
 	}
 	return err
-}
-
-// withdraw takes a journal back that may or may not have become durable, while
-// nothing has been renamed yet.
-func (tx *Tx) withdraw(cause *Error) error {
-	if err := discard(tx.root, journalName); err != nil {
-		e := pending(cause.Op, cause.Path, cause.Err, tx.place.dir)
-		e.State = "nothing was changed yet, but the journal stands: the new set can be completed"
-		return e
-	}
-	if err := tx.syncDir("."); err != nil {
-		// The staging directory stays: should the journal come back after a
-		// power failure, the set can still be completed.
-		tx.close()
-		cause.Next = "run again; the next run removes what this one left"
-	}
-	return cause
-}
-
-// rollBack undoes the steps that were taken when one of them fails.
-func (tx *Tx) rollBack(j *journal, cause *Error) error {
-	undo := path.Join(tx.top, undoName)
-	for i, s := range slices.Backward(j.Steps) {
-		if err := s.undo(tx.root, tx.stage, undo, i); err != nil {
-			return &Error{
-				Kind: Pending, Op: cause.Op, Path: cause.Path, Err: cause.Err,
-				State: "some files are new and some old; the journal has both",
-				Next:  "run certwright recover " + untrusted.Text(tx.place.dir).ShellArg() + " when the cause is gone",
-			}
-		}
-	}
-	for _, s := range j.Steps {
-		if err := tx.root.SyncDir(path.Dir(s.Path)); err != nil && !errors.Is(err, ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) {
-			return pending("undo", cause.Path, err, tx.place.dir)
-		}
-	}
-	return tx.withdraw(cause)
-}
-
-// undo takes one step back. The staged and the old file both keep a name
-// throughout, so that a recovery can still go forwards from anywhere.
-func (s step) undo(root FS, stage, undo string, i int) error {
-	staged, old := path.Join(stage, s.Path), path.Join(undo, s.Path)
-	switch s.Do {
-	case doDir:
-		if back, err := exists(root, staged); back || err != nil {
-			return err
-		}
-		return root.Rename(s.Path, staged)
-	case doFile, doRemove:
-		there, err := sumOf(root, s.Path)
-		if err != nil || there == s.Old {
-			return err
-		}
-		if s.Do == doFile && gone(root, staged) {
-			if s.Old == "" {
-				return root.Rename(s.Path, staged)
-			}
-			if err := duplicate(root, s.Path, staged, old); err != nil {
-				return err
-			}
-		}
-		spare := fmt.Sprintf("%s.%d", undo, i)
-		if err := duplicate(root, old, spare, staged); err != nil {
-			return err
-		}
-		return root.Rename(spare, s.Path)
-	}
-	return nil
 }

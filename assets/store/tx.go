@@ -1,24 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"iter"
-	"os"
 	"path"
 	"path/filepath"
-	"strings"
-
-	"github.com/spf13/afero"
+	"time"
 )
-
-// bulk is the number of files up to which each is synced by itself. Above it
-// one syncfs, or batches, cost less: an fsync is about 0.8 ms on an SSD, and a
-// fleet of 10,000 nodes has 40,000 files.
-const bulk = 64
 
 var errOver = errors.New("the transaction has ended")
 
@@ -114,11 +103,32 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 		if err == nil && !info.IsDir() {
 			return false, refused(filepath.Join(tx.place.dir, dir), "move it away", "is not a directory")
 		}
+		if err == nil && tx.otherDisk(info) {
+			return false, refused(filepath.Join(tx.place.dir, dir), "write to a directory that is one file system as a whole, with --out",
+				"is a mount point, and files cannot be renamed into it")
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, failed("examine", filepath.Join(tx.place.dir, dir), err)
 		}
 	}
 	return false, nil
+}
+
+// otherDisk says whether something lies on another file system than the
+// destination.
+func (tx *Tx) otherDisk(info fs.FileInfo) bool {
+	if tx.dev == nil {
+		here, err := tx.root.Lstat(".")
+		if err != nil {
+			return false
+		}
+		tx.dev = new(uint64)
+		if id, ok := tx.root.Identity(here); ok {
+			*tx.dev = id.Dev
+		}
+	}
+	id, ok := tx.root.Identity(info)
+	return ok && id.Dev != *tx.dev
 }
 
 // inTheWay names what keeps a file from its place.
@@ -163,98 +173,6 @@ func precious(e *Entry) bool {
 	return e != nil && (private(e.Mode) || e.Serial != "" || e.NotAfter != nil)
 }
 
-// write stages one file.
-func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
-	shown := filepath.Join(tx.place.dir, p)
-	if err := tx.stageDir(path.Dir(p), private(mode)); err != nil {
-		return failed("create the directory of", shown, err)
-	}
-	sync := len(tx.written) < bulk
-	if err := putFile(tx.root, path.Join(tx.stage, p), data, mode, sync); err != nil {
-		return failed("write", shown, err)
-	}
-	if !sync {
-		tx.loose = append(tx.loose, p)
-	}
-	return nil
-}
-
-// stageDir makes a directory below stage, and its parents.
-func (tx *Tx) stageDir(dir string, holdsKey bool) error {
-	if dir == "." {
-		tx.dirs["."] = tx.dirs["."] || holdsKey
-		return nil
-	}
-	had, ok := tx.dirs[dir]
-	if !ok {
-		if err := tx.stageDir(path.Dir(dir), false); err != nil {
-			return err
-		}
-		if err := tx.mkdir(path.Join(tx.stage, dir)); err != nil {
-			return err
-		}
-	}
-	tx.dirs[dir] = had || holdsKey
-	return nil
-}
-
-// putFile makes a new file with these bytes and this mode, and reads it back.
-func putFile(fsys FS, name string, data []byte, mode fs.FileMode, sync bool) (err error) {
-	f, err := fsys.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-	}()
-	if n, err := f.Write(data); err != nil || n != len(data) {
-		return errors.Join(err, shortWrite(n, len(data)))
-	}
-	if err := chmod(fsys, f, name, mode); err != nil {
-		return err
-	}
-	if sync {
-		if err := f.Sync(); err != nil {
-			return err
-		}
-	}
-	return readBack(f, data)
-}
-
-func shortWrite(n, want int) error {
-	if n == want {
-		return nil
-	}
-	return fmt.Errorf("%w: %d of %d bytes", io.ErrShortWrite, n, want)
-}
-
-// chmod sets the mode on the open file where that is possible: a name could be
-// exchanged meanwhile.
-func chmod(fsys FS, f afero.File, name string, mode fs.FileMode) error {
-	if h, ok := f.(interface{ Chmod(fs.FileMode) error }); ok {
-		return h.Chmod(mode)
-	}
-	return fsys.Chmod(name, mode)
-}
-
-var errOther = errors.New("the file system gave other bytes back than were written")
-
-func readBack(f afero.File, data []byte) error {
-	back := make([]byte, len(data)+1)
-	n, err := f.ReadAt(back, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	same := bytes.Equal(back[:n], data)
-	clear(back) // it may be a key
-	if !same {
-		return errOther
-	}
-	return nil
-}
-
 // Abort removes every trace. It may be called after Commit, and does nothing
 // then.
 func (tx *Tx) Abort() error {
@@ -296,6 +214,8 @@ func removeTree(root FS, name string) error {
 }
 
 // backupName is where the old files of a transaction are kept, unique by its id.
-func backupName(created, id string) string {
-	return backupPrefix + strings.NewReplacer("-", "", ":", "").Replace(created) + "-" + id[:8]
+func backupName(now time.Time, id string) string {
+	return backupPrefix + stamp(now) + "-" + id[:8]
 }
+
+func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"cmp"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// What is what would happen to a file.
+type What string
+
+// What may happen to a file.
+const (
+	New       What = "new"
+	Same      What = "same"      // identical bytes and mode: not touched
+	Overwrite What = "overwrite" // a file of an earlier set; the old one is kept in a backup
+	Takeover  What = "foreign"   // a file that certwright did not make is in its place; kept in a backup
+	Remove    What = "remove"    // of the earlier set and not of this one; kept in a backup
+	Blocked   What = "blocked"   // a directory, a link or the like is in its place: Begin or Add refuses
+)
+
+// Change is one line of the review.
+type Change struct {
+	Path     string
+	What     What
+	Mode     fs.FileMode // as planned; 0 for Remove
+	Size     int64
+	OldMode  fs.FileMode // with its type; 0 for New
+	OldSize  int64
+	Modified bool // somebody changed the old file since it was written
+}
+
+// Changes tells what writing the files would do, sorted by path. manifest.json
+// is not listed.
+func (e *Existing) Changes(files []Planned) []Change {
+	changes := make([]Change, 0, len(files))
+	planned := make(map[string]bool, len(files))
+	for _, p := range files {
+		planned[p.Path] = true
+		c := Change{Path: p.Path, What: e.what(p), Mode: p.Mode, Size: p.Size}
+		if f := e.index[p.Path]; f != nil && f.Status != Missing {
+			c.OldMode, c.OldSize, c.Modified = f.Mode, f.Size, f.Status == Modified
+		}
+		changes = append(changes, c)
+	}
+	for _, f := range e.Files {
+		if f.Entry != nil && f.Status != Missing && !planned[f.Path] {
+			changes = append(changes, Change{
+				Path: f.Path, What: Remove, OldMode: f.Mode, OldSize: f.Size, Modified: f.Status == Modified,
+			})
+		}
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+	return changes
+}
+
+// what compares one planned file to what is in its place.
+func (e *Existing) what(p Planned) What {
+	for dir := path.Dir(p.Path); dir != "."; dir = path.Dir(dir) {
+		if f := e.index[dir]; f != nil && f.Status != Missing {
+			return Blocked // a file or a link where a directory is needed
+		}
+	}
+	f := e.index[p.Path]
+	switch {
+	case f == nil || f.Status == Missing:
+		if e.root != nil && e.State != Absent {
+			if info, err := e.root.Stat(p.Path); err == nil && info.IsDir() {
+				return Blocked
+			}
+		}
+		return New
+	case !f.Mode.IsRegular():
+		return Blocked
+	}
+	sum := ""
+	switch {
+	case f.Status == Unchanged || f.Status == Loosened:
+		sum = f.Entry.SHA256
+	case f.Size == p.Size:
+		sum, _ = hashFile(e.root, f.Path) // unreadable counts as different
+	}
+	if sum == p.SHA256 && f.Mode.Perm() == p.Mode.Perm() {
+		return Same
+	}
+	if f.Entry == nil {
+		return Takeover
+	}
+	return Overwrite
+}
+
+// Drift is how far a set has moved from its manifest.
+type Drift struct {
+	Manifest *Manifest
+	Changed  []string
+	Missing  []string
+	Loosened []string
+	Extra    []string
+	Pending  bool // a run was stopped here: certwright recover settles it
+}
+
+// Clean says whether all is as it was written; extra files do not matter.
+func (d *Drift) Clean() bool {
+	return len(d.Changed)+len(d.Missing)+len(d.Loosened) == 0 && !d.Pending
+}
+
+// Check compares a written set to its manifest. Its error says why there is
+// nothing to compare.
+func Check(fsys FS, dir string) (*Drift, error) {
+	e, err := Inspect(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	if e.ManifestErr != nil {
+		return nil, e.ManifestErr
+	}
+	if e.Manifest == nil {
+		return nil, &Error{
+			Kind: Invalid, Path: filepath.Join(dir, ManifestName), Err: fs.ErrNotExist,
+			Next: "name a directory that certwright has written",
+		}
+	}
+	return &Drift{
+		Manifest: e.Manifest, Changed: e.With(Modified), Missing: e.With(Missing),
+		Loosened: e.With(Loosened), Extra: e.With(Extra), Pending: e.State == Interrupted,
+	}, nil
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"certwright/certs/untrusted"
+)
+
+// withdraw takes a journal back that may or may not have become durable, while
+// nothing has been renamed yet.
+func (tx *Tx) withdraw(cause *Error) error {
+	if err := discard(tx.root, journalName); err != nil {
+		e := pending(cause.Op, cause.Path, cause.Err, tx.place.dir)
+		e.State = "nothing was changed yet, but the journal stands: the new set can be completed"
+		return e
+	}
+	if err := tx.syncDir("."); err != nil {
+		// The staging directory stays: should the journal come back after a
+		// power failure, the set can still be completed.
+		tx.close()
+		cause.Next = "run again; the next run removes what this one left"
+	}
+	return cause
+}
+
+// rollBack undoes the steps that were taken when one of them fails.
+func (tx *Tx) rollBack(j *journal, cause *Error) error {
+	undo := path.Join(tx.top, undoName)
+	for i, s := range slices.Backward(j.Steps) {
+		if err := s.undo(tx.root, tx.stage, undo, i); err != nil {
+			return &Error{
+				Kind: Pending, Op: cause.Op, Path: cause.Path, Err: cause.Err,
+				State: "some files are new and some old; the journal has both",
+				Next:  "run certwright recover " + untrusted.Text(tx.place.dir).ShellArg() + " when the cause is gone",
+			}
+		}
+	}
+	for _, s := range j.Steps {
+		if err := tx.root.SyncDir(path.Dir(s.Path)); err != nil && !errors.Is(err, ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) {
+			return pending("undo", cause.Path, err, tx.place.dir)
+		}
+	}
+	return tx.withdraw(cause)
+}
+
+// undo takes one step back. The staged and the old file both keep a name
+// throughout, so that a recovery can still go forwards from anywhere.
+func (s step) undo(root FS, stage, undo string, i int) error {
+	staged, old := path.Join(stage, s.Path), path.Join(undo, s.Path)
+	switch s.Do {
+	case doDir:
+		if back, err := exists(root, staged); back || err != nil {
+			return err
+		}
+		return root.Rename(s.Path, staged)
+	case doFile, doRemove:
+		there, err := sumOf(root, s.Path)
+		if err != nil || there == s.Old {
+			return err
+		}
+		if s.Do == doFile && gone(root, staged) {
+			if s.Old == "" {
+				return root.Rename(s.Path, staged)
+			}
+			if err := duplicate(root, s.Path, staged, old); err != nil {
+				return err
+			}
+		}
+		spare := fmt.Sprintf("%s.%d", undo, i)
+		if err := duplicate(root, old, spare, staged); err != nil {
+			return err
+		}
+		return root.Rename(spare, s.Path)
+	}
+	return nil
+}
