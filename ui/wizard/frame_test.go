@@ -21,6 +21,7 @@ func TestFramesProfile(t *testing.T) { drive(t, setup{}).golden("profile") }
 func TestFramesFacts(t *testing.T) {
 	drive(t, setup{}).press("enter").at(flow.StepFacts).golden("facts")
 }
+
 func TestFramesModes(t *testing.T) {
 	drive(t, setup{}).press("enter", "enter").at(flow.StepModes).golden("modes")
 }

@@ -16,10 +16,7 @@ const maxTyped = 4096
 
 // input is one line of text that is being typed, with readline's keys. It owns
 // no answer: whoever has one tells the flow of every change.
-type input struct {
-	model textinput.Model
-	mask  bool // the text is a secret: it is never drawn
-}
+type input struct{ model textinput.Model }
 
 func newInput(value string) *input {
 	m := textinput.New()
@@ -32,13 +29,6 @@ func newInput(value string) *input {
 	m.Focus()
 	in := &input{model: m}
 	in.Set(value)
-	return in
-}
-
-// newSecret is an input whose text is never drawn.
-func newSecret() *input {
-	in := newInput("")
-	in.mask = true
 	return in
 }
 
@@ -70,9 +60,6 @@ func (in *input) Update(msg tea.Msg) (changed bool) {
 // What does not fit is left out around the cursor.
 func (in *input) add(l *theme.Line, role theme.Role, w int, active bool) {
 	text := in.model.Value()
-	if in.mask {
-		text = strings.Repeat("*", min(len([]rune(text)), 24))
-	}
 	runes := []rune(text)
 	if !active {
 		l.Col(role, text, w)

@@ -24,7 +24,6 @@ type profileScreen struct {
 	entries []profileEntry
 	cursor  int
 	from    int // first row drawn
-	opening bool
 }
 
 // profileEntry is one row: a profile, or the answers of an earlier run.

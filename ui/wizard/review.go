@@ -45,7 +45,6 @@ var (
 	keyFold     = key.NewBinding(key.WithKeys("left", "right", "h", "l", " "), key.WithHelp("←/→", "fold"))
 	keyProblem  = key.NewBinding(key.WithKeys("n"), key.WithHelp("n", "next warning"))
 	keyAgree    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "use it"))
-	keyCancel   = key.NewBinding(key.WithKeys("esc"), key.WithHelp("esc", "leave it"))
 	keyConfirm  = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "replace and write"))
 	keyMoveFile = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown"), key.WithHelp("↑/↓", "move"))
 )

@@ -34,7 +34,6 @@ type root struct {
 	ticking, looking bool
 	saveAsked        bool
 	end              ending
-	planPath         string // where answers are saved, as a person typed it; "" nowhere
 	crash            any
 }
 
@@ -118,6 +117,8 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 		return nil
 	case tea.KeyMsg:
 		return r.key(msg)
+	case pasteMsg:
+		return r.pasteOf(msg)
 	case burstMsg:
 		if r.typed.on && msg.gen == r.typed.gen {
 			return r.keys(r.typed.end())
@@ -309,6 +310,24 @@ func (r *root) back(s Screen) tea.Cmd {
 	return cmd
 }
 
+// pasteOf makes the key message of a paste that was read past the library.
+func (r *root) pasteOf(m pasteMsg) tea.Cmd {
+	if r.tooSmall() {
+		clear(m.text)
+		return nil
+	}
+	if m.over {
+		r.said = tooLarge
+		return nil
+	}
+	k := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(strings.ToValidUTF8(string(m.text), "")), Paste: true}
+	clear(m.text)
+	return r.one(k)
+}
+
+// tooLarge refuses a paste.
+var tooLarge = Status{theme.BadSign, "the paste is larger than 1 MiB and was not kept. Save it to a file and choose that."}
+
 // paste hands a paste to the screen: its line ends made \n, none that is too
 // long, and no PEM block where a name belongs.
 func (r *root) paste(k tea.KeyMsg) tea.Cmd {
@@ -318,7 +337,7 @@ func (r *root) paste(k tea.KeyMsg) tea.Cmd {
 	}
 	if n := size(k.Runes); n > maxPaste {
 		clear(k.Runes)
-		r.said = Status{theme.BadSign, "the paste is larger than 1 MiB and was not kept. Save it to a file and choose that."}
+		r.said = tooLarge
 		return nil
 	}
 	k.Runes = unixLines(k.Runes)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -431,7 +432,7 @@ func TestAFailedWriteSaysWhyAndGoesBack(t *testing.T) {
 }
 
 // panicking is a runner whose every effect panics.
-type panicking struct{ *fakeRunner }
+type panicking struct{}
 
 func (panicking) Run(context.Context, flow.Effect, func(flow.Event)) flow.Event {
 	panic("key bytes: SECRET")
@@ -478,7 +479,7 @@ func TestASignalSavesTheAnswers(t *testing.T) {
 		{flow.StepModes, []string{"enter", "enter"}, "certwright.yaml"},
 	} {
 		d := drive(t, setup{}).press(c.keys...)
-		d.msg(signalMsg{hangUp})
+		d.msg(signalMsg{syscall.SIGHUP})
 		result, err := d.root.result(Options{Runner: d.runner}, nil)
 		if err != nil || !d.quit || result.Outcome != Signalled || result.Code() != 129 || result.SavedTo != c.want {
 			t.Errorf("at %s: quit %v, %+v, code %d, %v", c.step, d.quit, result, result.Code(), err)

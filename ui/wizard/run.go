@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -108,10 +109,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	w := newWriter(ctx)
 	defer w.stop()
 	r, start := newRoot(env, newWork(ctx, o.Runner, w), o.Effects)
+	in, connect := terminalInput(o.In)
 	p := tea.NewProgram(
-		starting{r, start}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithAltScreen(),
+		starting{r, start}, tea.WithInput(in), tea.WithOutput(o.Out), tea.WithAltScreen(),
 		tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler(),
 	)
+	connect(p)
 	stop := forward(ctx, p)
 	_, err := p.Run()
 	stop()
@@ -122,6 +125,16 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	defer r.env.Flow.Forget()
 	return r.result(o, err)
+}
+
+// terminalInput is the terminal with its pastes taken out, where that is read as
+// a file: on Windows the library reads the console's events instead.
+func terminalInput(in *os.File) (_ io.Reader, connect func(*tea.Program)) {
+	if runtime.GOOS == "windows" {
+		return in, func(*tea.Program) {}
+	}
+	r := &reader{File: in}
+	return r, func(p *tea.Program) { r.send = func(m pasteMsg) { p.Send(m) } }
 }
 
 // starting is the root with the commands of its first moment.

@@ -1,5 +1,0 @@
-package wizard
-
-import "syscall"
-
-const hangUp = syscall.SIGHUP

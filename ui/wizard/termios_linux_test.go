@@ -1,0 +1,5 @@
+package wizard
+
+import "golang.org/x/sys/unix"
+
+const termiosRequest = unix.TCGETS
