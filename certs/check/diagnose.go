@@ -22,6 +22,7 @@ func (c *chainCheck) diagnose() {
 	case c.selfSigned(tip):
 	case c.sameNameOtherKey(tip):
 	case c.encoding(tip):
+	case c.sibling(tip):
 	default:
 		c.missing(tip)
 	}
@@ -198,6 +199,23 @@ func encodings(name []byte) string {
 	return list(out)
 }
 
+// sibling judges a chain whose own CA stands beside the CA given, under one
+// root: the chain is whole, and belongs to another component.
+func (c *chainCheck) sibling(tip *node) bool {
+	if tip == c.leaf {
+		return false
+	}
+	i := slices.IndexFunc(c.anchors, func(a *node) bool { return !a.selfIssued() && bytes.Equal(a.x.RawIssuer, tip.x.RawIssuer) })
+	if i < 0 {
+		return false
+	}
+	c.j.at("wrong-authority", c.leaf, detail{
+		message: fmt.Sprintf("%s belongs to %s, and the CA given is %s: both stand under %s, beside one another", c.leaf, subjectText(tip.x), subjectText(c.anchors[i].x), issuerText(tip.x)),
+		has:     "issuer " + subjectText(tip.x), needs: c.anchorsText(),
+	})
+	return true
+}
+
 // missing judges a tip whose issuer is nowhere.
 func (c *chainCheck) missing(tip *node) {
 	if c.gap(tip) {
@@ -220,21 +238,13 @@ func (c *chainCheck) missing(tip *node) {
 
 // gap says whether the missing issuer is likely an intermediate under one of
 // the anchors, and not a CA of its own. Nothing in a leaf proves it, so what
-// speaks for it is: the chain already goes through an intermediate; the file
-// holds another one under the anchor; the issuer is named as one, or shares
-// its organisation or a telling word of its name with the anchor.
+// speaks for it is: the certificate says where its issuer can be had; the file
+// holds another one under the anchor; the issuer is named as one; the chain
+// already goes through an intermediate; the issuer shares a telling word of its
+// name with an anchor that is called a root.
 func (c *chainCheck) gap(tip *node) bool {
-	if tip != c.leaf || len(tip.x.IssuingCertificateURL) > 0 {
+	if len(tip.x.IssuingCertificateURL) > 0 || c.stranded() {
 		return true
-	}
-	anchors := newPool(c.anchors)
-	for _, n := range slices.Concat(c.sent, c.more) {
-		if anchors.has(n) || n.selfIssued() {
-			continue
-		}
-		if slices.ContainsFunc(anchors.issuers(n), func(a *node) bool { return c.j.sigs.signed(n, a) }) {
-			return true
-		}
 	}
 	words := nameWords(tip.x.Issuer.String())
 	if slices.ContainsFunc(words, func(w string) bool {
@@ -245,12 +255,22 @@ func (c *chainCheck) gap(tip *node) bool {
 	if slices.Contains(words, "root") {
 		return false
 	}
-	for _, a := range c.anchors {
-		if shared := commonWords(tip.x.Issuer.CommonName, a.x.Subject.CommonName); shared {
-			return true
-		}
+	if tip != c.leaf {
+		return slices.ContainsFunc(c.anchors, (*node).selfIssued)
 	}
-	return false
+	return slices.ContainsFunc(c.anchors, func(a *node) bool {
+		return slices.Contains(nameWords(a.x.Subject.CommonName), "root") && commonWords(tip.x.Issuer.CommonName, a.x.Subject.CommonName)
+	})
+}
+
+// stranded says whether the file holds an intermediate that an anchor signed
+// and that did not sign the leaf: one between them is missing.
+func (c *chainCheck) stranded() bool {
+	anchors := newPool(c.anchors)
+	return slices.ContainsFunc(slices.Concat(c.sent, c.more), func(n *node) bool {
+		return n.x.IsCA && !n.selfIssued() && !anchors.has(n) &&
+			slices.ContainsFunc(anchors.issuers(n), func(a *node) bool { return c.j.sigs.signed(n, a) })
+	})
 }
 
 // nameWords cuts a name into lower-case words.

@@ -280,6 +280,16 @@ func TestChains(t *testing.T) {
 			f.others = map[topology.AuthorityID]*x509.Certificate{"kube": p.kube.cert, "etcd": p.etcd.cert}
 			return f
 		}, "wrong-authority"},
+		{"another component's chain, under the same root", "ingress/server", func(p *pki) files {
+			mine, other := sign(p.root, "mine", subject("mine"), ca), sign(p.root, "other", subject("other"), ca)
+			return p.with(mine, p.web(other), other)
+		}, "wrong-authority"},
+		{"a stranger whose CA has a like name", "etcd/client", func(p *pki) files {
+			return p.with(p.etcd, sign(sign(nil, "other", subject("other-etcd-ca"), ca), "x", subject("x"), eku(client)))
+		}, "unknown-authority"},
+		{"a missing CA that is named after the root", "etcd/client", func(p *pki) files {
+			return p.with(p.root, sign(sign(p.root, "other", subject("demo etcd CA"), ca), "x", subject("x"), eku(client)))
+		}, "missing-intermediate"},
 		{"the intermediate is missing", "ingress/server", func(p *pki) files { return p.with(p.root, p.web(p.inter)) }, "missing-intermediate"},
 		{"the upper of two intermediates is missing", "ingress/server", func(p *pki) files {
 			low := sign(p.inter, "low", subject("low"), ca)
