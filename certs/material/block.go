@@ -52,7 +52,7 @@ func (p *parser) block(b block) {
 			Detail: `the block is labelled "TRUSTED CERTIFICATE", OpenSSL's own form, which readers in Go skip`,
 		}, func() { p.certificate(b) })
 	case "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST":
-		p.doc.Requests++
+		p.request(b.der)
 	case "X509 CRL":
 		p.doc.CRLs++
 	case "PUBLIC KEY", "RSA PUBLIC KEY":

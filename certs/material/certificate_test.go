@@ -297,6 +297,10 @@ func TestFactsWithoutProblems(t *testing.T) {
 	if !slices.Equal(d.Blocks, want) {
 		t.Errorf("blocks are %q, want %q", d.Blocks, want)
 	}
+	d = Parse(Input{Data: slices.Concat(request, read(t, dir, "k"))})
+	if s := Describe(d); len(s.CSRs) != 1 || s.CSRs[0].Subject != "CN=x" || !slices.Equal(s.CSRs[0].Keys, []int{1}) || !strings.Contains(s.Text(), "request 1: CN=x, ECDSA P-256") {
+		t.Errorf("a request with its key is described as %+v", s.CSRs)
+	}
 	if d := Parse(Input{Data: b.Bytes}); d.Requests != 1 || !slices.Equal(found(d), []string{"der-not-pem"}) {
 		t.Errorf("a request as DER: %+v", d)
 	}

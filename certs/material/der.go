@@ -207,7 +207,7 @@ func (p *parser) derElement(der []byte) {
 	case kindCertificate:
 		p.certificate(block{der: der, line: p.line})
 	case kindRequest:
-		p.doc.Requests++
+		p.request(der)
 	case kindCRL:
 		p.doc.CRLs++
 	case kindPublic, kindRSAPublic:
@@ -216,6 +216,16 @@ func (p *parser) derElement(der []byte) {
 		p.encryptedKey(block{der: der, line: p.line})
 	default:
 		p.key(block{der: der, line: p.line}, false)
+	}
+}
+
+// request reads a certificate signing request. Its signature is not checked,
+// and a key that is too large to be worked with stays out.
+func (p *parser) request(der []byte) {
+	p.doc.Requests++
+	csr, err := x509.ParseCertificateRequest(bytes.Clone(der))
+	if err == nil && rsaPublicBits(csr.RawSubjectPublicKeyInfo) <= MaxRSABits {
+		p.doc.CSRs = append(p.doc.CSRs, csr)
 	}
 }
 

@@ -23,6 +23,7 @@ type Summary struct {
 	Keys         []KeySummary         `json:"keys"`
 	PublicKeys   []KeySummary         `json:"publicKeys,omitempty"`
 	Requests     int                  `json:"certificateRequests,omitempty"`
+	CSRs         []RequestSummary     `json:"requests,omitempty"` // those of them that parse
 	CRLs         int                  `json:"revocationLists,omitempty"`
 	Blocks       []string             `json:"blocks,omitempty"` // types of the PEM blocks
 	Problems     []ProblemSummary     `json:"problems"`
@@ -63,6 +64,16 @@ type CertificateSummary struct {
 	AuthorityKeyID     string    `json:"authorityKeyId,omitempty"`
 	SHA256             string    `json:"sha256"`
 	Keys               []int     `json:"keys,omitempty"` // positions of the keys that are its own
+}
+
+// RequestSummary describes one certificate signing request.
+type RequestSummary struct {
+	Position        int      `json:"position"` // from 1
+	Subject         string   `json:"subject"`
+	Key             string   `json:"key"`
+	PublicKeySHA256 string   `json:"publicKeySHA256"`
+	SANs            []string `json:"subjectAltNames,omitempty"`
+	Keys            []int    `json:"keys,omitempty"` // positions of the keys that are its own
 }
 
 // KeySummary describes one key: a private one by its public half.
@@ -114,6 +125,29 @@ func Describe(d *Document) Summary {
 		one := KeySummary{Position: i + 1}
 		one.describe(k, d.Certificates)
 		s.PublicKeys = append(s.PublicKeys, one)
+	}
+	for i, r := range d.CSRs {
+		s.CSRs = append(s.CSRs, describeRequest(i+1, r, d.Keys))
+	}
+	return s
+}
+
+func describeRequest(position int, r *x509.CertificateRequest, keys []Key) RequestSummary {
+	// Its names are a certificate's, and are written as one's.
+	as := &x509.Certificate{
+		RawSubject: r.RawSubject, PublicKey: r.PublicKey, RawSubjectPublicKeyInfo: r.RawSubjectPublicKeyInfo,
+		DNSNames: r.DNSNames, IPAddresses: r.IPAddresses, URIs: r.URIs, EmailAddresses: r.EmailAddresses,
+	}
+	s := RequestSummary{
+		Position: position, Subject: Subject(as).String(), Key: CertificateKeyWords(as), PublicKeySHA256: hexSum(r.RawSubjectPublicKeyInfo),
+	}
+	for _, n := range SANs(as) {
+		s.SANs = append(s.SANs, n.String())
+	}
+	for j, k := range keys {
+		if k.Signer != nil && SamePublicKey(r.PublicKey, k.Signer.Public()) {
+			s.Keys = append(s.Keys, j+1)
+		}
 	}
 	return s
 }
@@ -262,8 +296,17 @@ func (s Summary) Text() string {
 	for _, k := range s.PublicKeys {
 		k.text(line, "public key")
 	}
-	if s.Requests > 0 {
-		line("  certificate signing requests: %d", s.Requests)
+	if n := s.Requests - len(s.CSRs); n > 0 {
+		line("  certificate signing requests that are not readable: %d", n)
+	}
+	for _, r := range s.CSRs {
+		line("  certificate signing request %d: %s, %s", r.Position, emptyName(r.Subject), r.Key)
+		if len(r.SANs) > 0 {
+			line("    %-12s %s", "names", strings.Join(r.SANs, ", "))
+		}
+		for _, k := range r.Keys {
+			line("    %-12s private key %d of this input", "its key", k)
+		}
 	}
 	if s.CRLs > 0 {
 		line("  revocation lists: %d", s.CRLs)

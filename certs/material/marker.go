@@ -134,10 +134,8 @@ func dashBefore(data []byte) (size int, typeset bool) {
 	if data[len(data)-1] == '-' {
 		return 1, false
 	}
-	if r, n := utf8.DecodeLastRune(data); typesetDash(r) {
-		return n, true
-	}
-	return 0, false
+	r, n := utf8.DecodeLastRune(data)
+	return dash(r, n, data[len(data)-1])
 }
 
 // dashAfter gives the size of the dash at the beginning of data, 0 for none.
@@ -145,8 +143,15 @@ func dashAfter(data []byte) (size int, typeset bool) {
 	if data[0] == '-' {
 		return 1, false
 	}
-	if r, n := utf8.DecodeRune(data); typesetDash(r) {
-		return n, true
+	r, n := utf8.DecodeRune(data)
+	return dash(r, n, data[0])
+}
+
+// dash judges one decoded character. Windows-1252 has its dashes at 0x96 and
+// 0x97, which are not UTF-8 by themselves.
+func dash(r rune, size int, b byte) (int, bool) {
+	if typesetDash(r) || r == utf8.RuneError && size == 1 && (b == 0x96 || b == 0x97) {
+		return size, true
 	}
 	return 0, false
 }

@@ -67,8 +67,9 @@ type Document struct {
 	Format       Format
 	Certificates []Certificate
 	Keys         []Key
-	Requests     int // certificate signing requests
-	CRLs         int // revocation lists
+	Requests     int                        // certificate signing requests
+	CSRs         []*x509.CertificateRequest // those of them that parse
+	CRLs         int                        // revocation lists
 	PublicKeys   []crypto.PublicKey
 	Blocks       []string // the types of all PEM blocks, in order
 	// Problems are defects of the form alone, each under its rule's id

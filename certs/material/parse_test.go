@@ -108,6 +108,7 @@ func TestParseForms(t *testing.T) {
 		{"em dashes", strings.ReplaceAll(c, "-----", "—-—-—"), FormatPEM, 1, 0, "unicode-dashes"},
 		{"two em dashes for four hyphens", strings.ReplaceAll(c, "-----", "——-"), FormatPEM, 1, 0, "unicode-dashes"},
 		{"en dashes", strings.ReplaceAll(c, "-", "–"), FormatPEM, 1, 0, "unicode-dashes"},
+		{"em dashes of Windows-1252", strings.ReplaceAll(c, "-----", "-\x97\x97"), FormatPEM, 1, 0, "unicode-dashes"},
 		{"run together", strings.TrimSpace(c) + c2, FormatPEM, 2, 0, "blocks-run-together"},
 		{"three run together", strings.TrimSpace(c) + strings.TrimSpace(c2) + k, FormatPEM, 2, 1, "blocks-run-together"},
 		{"run together with a space", strings.TrimSpace(c) + " " + c2, FormatPEM, 2, 0, "blocks-run-together"},
