@@ -114,9 +114,11 @@ func Parse(file string, data []byte) (*topology.Profile, error) {
 		}
 		report.Bad(fe.Path, untrusted.Text(fe.Message).Max(maxMessage))
 	}
-	for i, l := range p.Layouts {
-		if !slices.Contains(layout.Names(), l) {
-			report.Bad(fmt.Sprintf("layouts[%d]", i), fmt.Sprintf("unknown layout %s: use %s", yamlfile.Quote(l), strings.Join(layout.Names(), ", ")))
+	for field, list := range map[string][]string{"layouts": p.Layouts, "offers": p.Offers} {
+		for i, l := range list {
+			if !slices.Contains(layout.Names(), l) {
+				report.Bad(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("unknown layout %s: use %s", yamlfile.Quote(l), strings.Join(layout.Names(), ", ")))
+			}
 		}
 	}
 	if len(report.Errors) == 0 {

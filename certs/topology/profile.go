@@ -131,8 +131,13 @@ type Profile struct {
 	Slots       []SlotSpec      `yaml:"slots"`
 	Edges       []EdgeSpec      `yaml:"edges"`
 	Kubeconfigs []Kubeconfig    `yaml:"kubeconfigs"`
+	Install     []Place         `yaml:"install"`
+	Settings    []Setting       `yaml:"settings"`
 	Secrets     []Secret        `yaml:"secrets"`
-	Layouts     []string        `yaml:"layouts"`
+	APIServices []APIService    `yaml:"apiServices"`
+	Exports     []Export        `yaml:"exports"`
+	Layouts     []string        `yaml:"layouts"` // what is written when nothing else is asked for
+	Offers      []string        `yaml:"offers"`  // further layouts that may be asked for
 	NextSteps   []Step          `yaml:"nextSteps"`
 }
 
@@ -268,6 +273,9 @@ type Files struct {
 	Key    string `yaml:"key"`
 	Public string `yaml:"public"` // the public key of a key pair
 	Bundle string `yaml:"bundle"` // a CA and all above it, for OpenSSL's tools
+	// KeyFor says who needs the key of a CA that is written beside what is
+	// deployed: a sentence's second half, "kubeadm issues and renews with it".
+	KeyFor string `yaml:"keyFor"`
 }
 
 // Name is the file of a field, "" when it is not written.
@@ -294,6 +302,9 @@ type Consumer struct {
 	Secret    string `yaml:"secret"`    // namespace/name, for the form secret
 	Needs     Field  `yaml:"needs"`     // left out when the set lacks this field of the slot: a CA's key
 	When      string `yaml:"when"`      // the condition under which to set it; empty: always
+	// Path is where the program finds the file when it is mounted there from a
+	// Secret or a ConfigMap, and not read from the tree.
+	Path string `yaml:"path"`
 }
 
 // As is the form of a consumer's parameter.
@@ -413,39 +424,4 @@ type Kubeconfig struct {
 	When    string      `yaml:"when"` // the condition under which it is there
 
 	Node string `yaml:"-"` // filled in
-}
-
-// Secret is a Kubernetes Secret made of files of slots.
-type Secret struct {
-	Name      string       `yaml:"name"`
-	Namespace string       `yaml:"namespace"`
-	Type      string       `yaml:"type"` // default Opaque
-	Purpose   string       `yaml:"purpose"`
-	Data      []SecretItem `yaml:"data"`
-}
-
-// SecretItem is one key of a Secret.
-type SecretItem struct {
-	Key   string `yaml:"key"`
-	Slot  SlotID `yaml:"slot"`
-	Field Field  `yaml:"field"` // default cert
-}
-
-// Step is one part of NEXT-STEPS.md; its text and commands may use facts. In
-// commands $DIR stands for the directory that was written, and $FLAGS for the
-// program's parameters, which package layout knows.
-type Step struct {
-	Title   string   `yaml:"title"`
-	Text    string   `yaml:"text"`
-	Program string   `yaml:"program"` // the consumer whose files are copied
-	Each    string   `yaml:"each"`    // a fact that lists hosts: Run is for each one, {{each}}
-	Run     []string `yaml:"run"`     // commands to paste
-
-	Hosts []HostStep `yaml:"-"` // Run, filled in, for each host of Each; Run is empty then
-}
-
-// HostStep is the commands of a step for one host.
-type HostStep struct {
-	Host string
-	Run  []string
 }

@@ -20,7 +20,10 @@ type Topology struct {
 	Slots       []Slot // in the profile's order: CA slots among them
 	Edges       []Edge
 	Kubeconfigs []Kubeconfig // their values filled in
-	Secrets     []Secret     // their fields filled in
+	Settings    []Setting
+	Secrets     []Secret // their fields filled in
+	APIServices []APIService
+	Exports     []Export
 	NextSteps   []Step
 
 	index map[SlotID]int
@@ -164,21 +167,7 @@ func ResolveNodes(p *Profile, given map[string]string, nodes []Node) (*Topology,
 	r.parts()
 	r.edges()
 	r.kubeconfigs()
-	for _, s := range p.Secrets {
-		s.Data = slices.Clone(s.Data)
-		for i := range s.Data {
-			if s.Data[i].Field == "" {
-				s.Data[i].Field = FieldCert
-			}
-		}
-		if s.Type == "" {
-			s.Type = "Opaque"
-		}
-		r.t.Secrets = append(r.t.Secrets, s)
-	}
-	for _, s := range p.NextSteps {
-		r.t.NextSteps = append(r.t.NextSteps, r.step(s))
-	}
+	r.outputs()
 	return r.t, r.problems
 }
 
@@ -212,7 +201,11 @@ func (r *resolver) kubeconfigs() {
 		for _, n := range instances(k.Per, r.nodes) {
 			r.node = n
 			one := k
-			one.Server, one.Cluster = r.one(k.Server), r.one(k.Cluster)
+			one.Cluster = r.one(k.Cluster)
+			// A node of two address families has two values here, and a kubeconfig one server.
+			if servers := r.all(k.Server); len(servers) > 0 {
+				one.Server = servers[0]
+			}
 			if n != nil && len(r.nodes) > 1 {
 				one.Node = n.Name
 				if spec := r.t.Profile.slotSpec(k.Slot); spec.Per != PerCluster {

@@ -309,9 +309,12 @@ func (v *validator) consumer(path string, s SlotSpec, u Consumer) {
 	if field == "" {
 		field = FieldCert
 	}
+	if u.Path != "" && !absolute(u.Path) {
+		v.bad(path+".path", "must be an absolute path without . and .. in it, not %q", u.Path)
+	}
 	switch u.As {
 	case AsFlag, AsEnv, AsConfig:
-		if s.Files.Name(field) == "" {
+		if u.Path == "" && s.Files.Name(field) == "" {
 			v.bad(path+".field", "%s takes the %s of slot %q, and its files name none", u.Name, field, s.ID)
 		}
 	case AsSecret:

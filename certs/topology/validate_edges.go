@@ -61,7 +61,7 @@ func (v *validator) rest() {
 		v.expr(path+".server", k.Server)
 		v.expr(path+".cluster", k.Cluster)
 	}
-	v.secrets()
+	v.layouts()
 	for i, s := range v.p.NextSteps {
 		v.step(fmt.Sprintf("nextSteps[%d]", i), s)
 	}
@@ -69,6 +69,13 @@ func (v *validator) rest() {
 
 func (v *validator) step(path string, s Step) {
 	v.expr(path+".text", s.Text)
+	v.when(path+".when", s.When)
+	if s.Pin != "" && !v.hasAuthority(s.Pin) {
+		v.bad(path+".pin", "unknown authority %q", s.Pin)
+	}
+	if s.Layout != "" && !slices.Contains(v.p.AllLayouts(), s.Layout) {
+		v.bad(path+".layout", "layout %q is neither in layouts nor in offers", s.Layout)
+	}
 	if s.Each != "" {
 		switch f := v.fact(s.Each); {
 		case slices.Contains(nodeLists, s.Each) && v.p.HasNodes():

@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -70,56 +69,5 @@ func (v *validator) output(at string, s SlotSpec, o Output) {
 		v.bad(at+".field", "must be cert, key, public, bundle or id, not %q", o.Field)
 	case s.Kind == CA && o.Field == FieldKey:
 		v.bad(at+".field", "a CA's key is never an output: Terraform's state is plain text")
-	}
-}
-
-var secretKeyPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,253}$`)
-
-func (v *validator) secrets() {
-	seen := map[string]bool{}
-	for i, s := range v.p.Secrets {
-		at := fmt.Sprintf("secrets[%d]", i)
-		id := s.Namespace + "/" + s.Name
-		switch {
-		case !secretPattern.MatchString(id):
-			v.bad(at+".name", "namespace and name must be lower-case letters, digits and dashes, not %q", id)
-		case seen[id]:
-			v.bad(at+".name", "Secret %q is defined twice", id)
-		}
-		seen[id] = true
-		if len(s.Data) == 0 {
-			v.bad(at+".data", "a Secret needs at least one key")
-		}
-		keys := map[string]bool{}
-		for j, d := range s.Data {
-			v.secretItem(fmt.Sprintf("%s.data[%d]", at, j), d, keys)
-		}
-		for _, key := range []string{"tls.crt", "tls.key"} {
-			if s.Type == "kubernetes.io/tls" && !keys[key] {
-				v.bad(at+".data", "a Secret of type kubernetes.io/tls needs the key %s", key)
-			}
-		}
-	}
-}
-
-func (v *validator) secretItem(at string, d SecretItem, keys map[string]bool) {
-	switch {
-	case !secretKeyPattern.MatchString(d.Key):
-		v.bad(at+".key", "must be letters, digits, dots, dashes and underscores, not %q", d.Key)
-	case keys[d.Key]:
-		v.bad(at+".key", "key %q is there already", d.Key)
-	}
-	keys[d.Key] = true
-	v.field(at+".field", d.Field)
-	s := v.slot(d.Slot)
-	switch {
-	case s == nil:
-		v.bad(at+".slot", "unknown slot %q", d.Slot)
-	case s.Kind == CA && d.Field == FieldKey:
-		v.bad(at+".field", "a CA's key is never put into a Secret")
-	case s.Kind == KeyPair && (d.Field == "" || d.Field == FieldCert || d.Field == FieldBundle):
-		v.bad(at+".field", "slot %q is a key pair and has no certificate", d.Slot)
-	case s.Kind != KeyPair && d.Field == FieldPublic:
-		v.bad(at+".field", "slot %q is no key pair; its public key is in its certificate", d.Slot)
 	}
 }
