@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 
 	"certwright/certs/topology"
@@ -33,15 +36,118 @@ func (x explainer) identity(seen *tls.ConnectionState) error {
 		}
 		x.h.User, x.h.Groups = user, groups
 	case topology.IdentityPeer:
-		if err := peerAddress(client, x.h.Name); err != nil {
+		for _, host := range x.from() {
+			if err := peerAddress(client, host); err != nil {
+				x.h.Error = message(err)
+				f := nameFault(x.edge.Client.Slot, client, host)
+				f.what = fmt.Sprintf("a member that connects from %s is not among the names of its certificate", host)
+				x.set(x.edge.Client.Slot, opening, f)
+				return err
+			}
+		}
+	case topology.IdentityTypha:
+		return x.typha(client)
+	case topology.IdentityFrontProxy:
+		return x.frontProxy(client, opening)
+	}
+	return nil
+}
+
+// from is where the client dials from: the addresses of its node, of the
+// family that is dialled; where the profile names none, the member at the
+// dialled name connects from there.
+func (x explainer) from() []string {
+	dialled, err := netip.ParseAddr(x.h.Name)
+	var out []string
+	for _, n := range x.edge.From {
+		own, ownErr := netip.ParseAddr(n.Value)
+		if err == nil && ownErr == nil && own.Is4() != dialled.Is4() {
+			continue
+		}
+		out = append(out, n.Value)
+	}
+	if len(x.edge.From) == 0 {
+		return []string{x.h.Name}
+	}
+	return out
+}
+
+// typha is what Typha and Felix do behind the chain, each with the other's
+// certificate (projectcalico, typha/pkg/tlsutils, CertificateVerifier): common
+// name and URI are compared byte for byte, and where both are required either
+// one is enough.
+func (x explainer) typha(client *x509.Certificate) error {
+	for _, side := range []struct {
+		own, other topology.End
+		cert       *x509.Certificate
+	}{
+		{x.edge.Client, x.edge.Server, client},
+		{x.edge.Server, x.edge.Client, x.b.slots[x.edge.Server.Slot].leaf()},
+	} {
+		slot := x.b.set.Topology.Slot(side.own.Slot)
+		if slot == nil || side.cert == nil {
+			continue
+		}
+		if err := typhaIdentity(side.cert, slot.Requires.CN, slot.Requires.URI); err != nil {
 			x.h.Error = message(err)
-			f := nameFault(x.edge.Client.Slot, client, x.h.Name)
-			f.what = fmt.Sprintf("a member that connects from %s is not among the names of its certificate", x.h.Name)
-			x.set(x.edge.Client.Slot, opening, f)
+			x.set(side.own.Slot, fmt.Sprintf("%s refuses %s", end(side.other), end(side.own)), fault{
+				what: "the certificate is not who is expected", has: typhaHas(side.cert), needs: typhaNeeds(slot.Requires.CN, slot.Requires.URI),
+				fix: fmt.Sprintf("issue %s again so, or set the expected name to what it has", side.own.Slot),
+			})
 			return err
 		}
 	}
 	return nil
+}
+
+// typhaIdentity has Typha's own messages.
+func typhaIdentity(c *x509.Certificate, cn, uri string) error {
+	cnOK := cn != "" && c.Subject.CommonName == cn
+	uriOK := uri != "" && slices.ContainsFunc(c.URIs, func(u *url.URL) bool { return u.String() == uri })
+	switch {
+	case cn != "" && uri != "" && !cnOK && !uriOK:
+		return errors.New("peer certificate does not have required CN or URI SAN")
+	case cn != "" && uri == "" && !cnOK:
+		return errors.New("peer certificate does not have required CN")
+	case uri != "" && cn == "" && !uriOK:
+		return errors.New("peer certificate does not have required URI SAN")
+	}
+	return nil
+}
+
+func typhaHas(c *x509.Certificate) string {
+	has := "CN " + untrusted.Text(c.Subject.CommonName).String()
+	for _, u := range c.URIs {
+		has += ", URI:" + untrusted.Text(u.String()).String()
+	}
+	return has
+}
+
+func typhaNeeds(cn, uri string) string {
+	switch {
+	case cn != "" && uri != "":
+		return "CN " + cn + " or URI:" + uri
+	case uri != "":
+		return "URI:" + uri
+	}
+	return "CN " + cn
+}
+
+// frontProxy is the check of --requestheader-allowed-names: the common name of
+// the front proxy is one of them (apiserver, request/x509/verify_options.go).
+func (x explainer) frontProxy(client *x509.Certificate, opening string) error {
+	slot := x.b.set.Topology.Slot(x.edge.Client.Slot)
+	if slot == nil || slot.Requires.CN == "" || client.Subject.CommonName == slot.Requires.CN || slot.Requires.Advisory {
+		return nil
+	}
+	cn := untrusted.Text(client.Subject.CommonName).String()
+	err := fmt.Errorf("x509: subject with cn=%s is not in the allowed list", cn)
+	x.h.Error = message(err)
+	x.set(x.edge.Client.Slot, opening, fault{
+		what: "the front proxy's common name is not allowed", has: "CN " + cn, needs: "CN " + slot.Requires.CN,
+		fix: fmt.Sprintf("issue %s again with that common name, or add it to --requestheader-allowed-names", x.edge.Client.Slot),
+	})
+	return err
 }
 
 // kubernetesUser is who the API server takes the holder of a certificate for:

@@ -58,14 +58,15 @@ func Reach(ctx context.Context, in Input) ([]Opening, error) {
 		return nil, err
 	}
 	t := in.Set.Topology
-	all := doors(t)
+	stands := standIns(t)
+	all := slices.DeleteFunc(doors(t), func(d door) bool { return !stands(d.server) })
 	asked := map[[2]topology.SlotID]bool{}
 	for _, e := range t.Edges {
 		asked[[2]topology.SlotID{e.Client.Slot, e.Server.Slot}] = true
 	}
 	var clients []topology.SlotID
 	for i := range t.Slots {
-		if s := &t.Slots[i]; usable(b.slots[s.ID].leaf()) {
+		if s := &t.Slots[i]; stands(s.ID) && usable(b.slots[s.ID].leaf()) {
 			clients = append(clients, s.ID)
 		}
 	}
@@ -82,6 +83,49 @@ func Reach(ctx context.Context, in Input) ([]Opening, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// Of more nodes than maxNodes the first, the one in the middle and the last
+// stand for all: the profile makes their certificates alike.
+const maxNodes = 8
+
+// standIns says of a slot whether it is tried: the cluster's own are, and of
+// those that there is one of for each node, those of the nodes that stand for all.
+func standIns(t *topology.Topology) func(topology.SlotID) bool {
+	if len(t.Nodes) <= maxNodes {
+		return func(topology.SlotID) bool { return true }
+	}
+	chosen := map[string]bool{"": true}
+	for _, role := range []topology.Role{topology.ControlPlane, topology.Worker} {
+		var names []string
+		for _, n := range t.Nodes {
+			if n.Role == role {
+				names = append(names, n.Name)
+			}
+		}
+		if len(names) > 0 {
+			chosen[names[0]], chosen[names[len(names)/2]], chosen[names[len(names)-1]] = true, true, true
+		}
+	}
+	return func(id topology.SlotID) bool { return chosen[id.Node()] }
+}
+
+// Sampled says in words what Edges and Reach tried of a cluster with many
+// nodes, "" when that was everything.
+func Sampled(t *topology.Topology) string {
+	tried, whole := 0, 0
+	seen := map[string]bool{}
+	for _, e := range t.Edges {
+		tried++
+		if !seen[e.Base] {
+			seen[e.Base] = true
+			whole += max(1, e.Pairs)
+		}
+	}
+	if tried >= whole && len(t.Nodes) <= maxNodes {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d connections between %d nodes were tried, evenly spread; certificates of one kind are made alike", tried, max(tried, whole), len(t.Nodes))
 }
 
 // Beyond are the openings that no edge asks for.
