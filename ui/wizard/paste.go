@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
+	"certwright/certs/topology"
 	"certwright/flow"
 	"certwright/ui/theme"
 )
@@ -32,6 +33,7 @@ type pasteBox struct {
 	gen      int
 
 	look    *preview
+	sorted  *sortedPaste // when it is about several slots
 	pending bool
 }
 
@@ -41,9 +43,10 @@ type (
 		gen int
 	}
 	pasteLookedMsg struct {
-		to   *pasteBox
-		gen  int
-		look *preview
+		to     *pasteBox
+		gen    int
+		look   *preview
+		sorted *sortedPaste
 	}
 )
 
@@ -58,6 +61,8 @@ func (b *pasteBox) open(f flow.Field) {
 // drop forgets everything that was pasted.
 func (b *pasteBox) drop() {
 	clear(b.data[:cap(b.data)])
+	b.sorted.clear()
+	b.sorted = nil
 	b.data, b.tooBig, b.settling, b.cr, b.look, b.pending = b.data[:0], false, false, false, nil, false
 	b.gen++
 }
@@ -129,7 +134,9 @@ func (b *pasteBox) update(msg tea.Msg) (keep bool, cmd tea.Cmd) {
 		}
 	case pasteLookedMsg:
 		if msg.to == b && msg.gen == b.gen {
-			b.look, b.pending = msg.look, false
+			b.look, b.sorted, b.pending = msg.look, msg.sorted, false
+		} else {
+			msg.sorted.clear()
 		}
 	case tea.KeyMsg:
 		return b.press(msg)
@@ -181,14 +188,20 @@ func (b *pasteBox) newline() {
 // settle waits for the rest of a text that comes as keys.
 func (b *pasteBox) settle() tea.Cmd {
 	b.gen++
-	b.settling, b.look, b.pending = true, nil, false
+	b.forgetLook()
+	b.settling = true
 	gen := b.gen
 	return b.Tick(settleTime, settledMsg{b, gen})
 }
 
+func (b *pasteBox) forgetLook() {
+	b.sorted.clear()
+	b.look, b.sorted, b.pending = nil, nil, false
+}
+
 // examine has a whole text judged as if it were filed already.
 func (b *pasteBox) examine() tea.Cmd {
-	b.look, b.pending = nil, false
+	b.forgetLook()
 	if !b.whole() {
 		return nil
 	}
@@ -200,13 +213,42 @@ func (b *pasteBox) examine() tea.Cmd {
 	}
 	gen, look := b.gen, b.judge.pasted(bytes.Clone(b.data), sources, b.field.Slot)
 	parts.clear()
-	return func() tea.Msg { return pasteLookedMsg{b, gen, look()} }
+	data, slots := bytes.Clone(b.data), b.freeSlots()
+	return func() tea.Msg {
+		m := pasteLookedMsg{to: b, gen: gen, look: look()}
+		sort := safely(func() *preview { m.sorted = sortPaste(data, slots); return nil })
+		sort()
+		clear(data)
+		return m
+	}
+}
+
+// freeSlots are the slots that a paste may fill: the one it was made for, and
+// those that have nothing yet.
+func (b *pasteBox) freeSlots() []*topology.Slot {
+	var out []*topology.Slot
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range b.Flow.Due(m) {
+			if slot.ID == b.field.Slot || !b.taken(flow.Field{Slot: slot.ID, Part: flow.PartCert}) && !b.taken(flow.Field{Slot: slot.ID, Part: flow.PartKey}) {
+				out = append(out, slot)
+			}
+		}
+	}
+	return out
 }
 
 func (b *pasteBox) taken(f flow.Field) bool { return !b.Flow.Source(f).Empty() }
 
 // file hands what was pasted to the flow, each part for its field, and forgets it.
 func (b *pasteBox) file() (events []flow.SetSource) {
+	if p := b.sorted; p != nil {
+		for _, f := range p.fields {
+			events = append(events, flow.SetSource{Field: f, Source: flow.Source{Pasted: p.data[f], Why: p.why[f]}})
+		}
+		b.sorted = nil // the flow owns the bytes from here on
+		b.drop()
+		return events
+	}
 	placed := splitPaste(b.data).place(b.field, b.taken)
 	for _, part := range []flow.Part{flow.PartCert, flow.PartKey} {
 		f := flow.Field{Slot: b.field.Slot, Part: part}

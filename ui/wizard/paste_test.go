@@ -7,6 +7,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"certwright/certs/topology"
 	"certwright/flow"
 )
 
@@ -208,6 +209,40 @@ func TestEveryPlaceWhereAPasteIsWelcome(t *testing.T) {
 	}
 }
 
+func TestAPasteForSeveralSlots(t *testing.T) {
+	files, certs := etcdFiles(t)
+	var text []byte
+	for _, name := range []string{"server", "client", "peer"} {
+		text = append(append(append(text, certs[name].pem...), certs["ca"].pem...), files["pki/"+name+".key"]...)
+	}
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, nil)
+	d.press("p").paste(string(text)).rest().shows("It fills 7 fields", "etcd client: certificate and key")
+	d.press("enter").rest().shows("7 fields filled from the paste", "4 of 4 ready")
+	for name, slot := range map[string]topology.SlotID{"client": "etcd/client", "ca": "etcd/ca"} {
+		v := d.root.env.Flow.Verdict(slot)
+		if !v.Pair.Leaf().Equal(certs[name].x509) {
+			t.Errorf("%s holds another certificate", slot)
+		}
+	}
+	if got := len(pemSpans([]byte(d.pasted(flow.Field{Slot: "etcd/client", Part: flow.PartCert})))); got != 2 {
+		t.Errorf("the client's field has %d certificates: its issuer was lost", got)
+	}
+}
+
+func TestAPasteFillsNoFieldThatIsFull(t *testing.T) {
+	files, certs := etcdFiles(t)
+	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
+	d.press("d", "enter", "enter").rest().shows("4 of 4 ready")
+	var text []byte
+	for _, name := range []string{"server", "client", "peer"} {
+		text = append(append(text, certs[name].pem...), files["pki/"+name+".key"]...)
+	}
+	d.press("end", "p").paste(string(text)).rest()
+	if d.slots().paste.sorted != nil {
+		t.Error("a paste would replace what other fields hold")
+	}
+}
+
 func TestPemSpans(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
@@ -261,6 +296,7 @@ func FuzzPaste(f *testing.F) {
 				t.Fatalf("a private key was filed with the certificates: %q", parts.cert)
 			}
 		}
+		sortPaste(data, b.freeSlots()).clear()
 		shown := strings.Join(b.lines(200, 1000), "\n")
 		for _, word := range strings.FieldsFunc(string(data), func(r rune) bool { return r <= ' ' || r == '-' }) {
 			if len(word) >= 16 && strings.Contains(shown, word) {

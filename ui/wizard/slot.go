@@ -502,6 +502,9 @@ func (s *slotScreen) keepPaste() tea.Cmd {
 		said = append(said, pastedWords(e.Source.Pasted)+" kept as "+s.name(e.Field))
 		cmds = append(cmds, s.do(e))
 	}
+	if len(said) > 2 {
+		said = []string{count(len(said), "field") + " filled from the paste"}
+	}
 	s.focus = onList
 	if mate := (flow.Field{Slot: at.Slot, Part: flow.PartKey}); s.missing(mate) {
 		s.goToField(mate)

@@ -92,6 +92,13 @@ func (s *slotScreen) pasteStatus() Status {
 	case b.look == nil:
 		return Status{theme.BusySign, "reading the paste"}
 	}
+	if b.sorted != nil {
+		text := "It fills " + count(len(b.sorted.fields), "field") + "."
+		if n := len(b.sorted.unplaced); n > 0 {
+			text += " " + count(n, "block") + " of it would be dropped."
+		}
+		return Status{theme.GoodSign, text + " enter keeps it."}
+	}
 	if f := worstFinding(b.look.verdict.Findings); f.Severity == check.Error || f.Severity == check.Warning {
 		return Status{findingSign(f), sentence(f.Message, f.Fix)}
 	}

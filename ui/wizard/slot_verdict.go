@@ -408,6 +408,8 @@ func (s *slotScreen) pasteView(w, h int) string {
 	}
 	l := &lines{th: th, w: w - 2}
 	switch {
+	case s.paste.look != nil && s.paste.sorted != nil:
+		s.sortedLines(l, s.paste)
 	case s.paste.look != nil:
 		s.lookLines(l, s.paste.look, s.paste.field.Slot)
 	case s.paste.pending || s.paste.settling:
@@ -416,6 +418,35 @@ func (s *slotScreen) pasteView(w, h int) string {
 		l.say(theme.NoSign, theme.Faint, "Paste a certificate, with its issuers behind it, and its key if you like: each part goes to its own field. What is pasted is held in memory only and never saved; a key is never shown.")
 	}
 	return above(top, block(indented(l.out, 1), w, low))
+}
+
+// sortedLines say where the blocks of a paste go.
+func (s *slotScreen) sortedLines(l *lines, b *pasteBox) {
+	l.row("What", b.look.rows[0][1])
+	done := map[topology.SlotID]bool{}
+	for _, f := range b.sorted.fields {
+		slot := s.Flow.Topology().Slot(f.Slot)
+		if slot == nil || done[f.Slot] {
+			continue
+		}
+		done[f.Slot] = true
+		cert, key := flow.Field{Slot: f.Slot, Part: flow.PartCert}, flow.Field{Slot: f.Slot, Part: flow.PartKey}
+		what := "key"
+		if len(b.sorted.data[cert]) > 0 {
+			what = "certificate"
+			if len(b.sorted.data[key]) > 0 {
+				what = "certificate and key"
+			}
+		}
+		line := l.th.Line().Mark(theme.GoodSign).Plain(" " + slot.Title + ": " + what)
+		if why := b.sorted.why[f]; why != "" {
+			line.Plain("  ").Add(theme.Faint, why)
+		}
+		l.add(line.Fit(l.w))
+	}
+	for _, u := range b.sorted.unplaced {
+		l.add(l.th.Line().Mark(theme.WarnSign).Plain(" ").Add(theme.Faint, u).Fit(l.w))
+	}
 }
 
 func indented(in []string, n int) []string {
