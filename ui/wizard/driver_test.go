@@ -226,7 +226,14 @@ func (d *driver) at(step flow.Step) *driver {
 }
 
 // frame is the window as text.
-func (d *driver) frame() string { return ansi.Strip(d.root.View()) }
+func (d *driver) frame() string {
+	d.t.Helper()
+	view := d.root.View()
+	if d.root.crash != nil {
+		d.t.Fatalf("the root panicked: %v", d.root.crash)
+	}
+	return ansi.Strip(view)
+}
 
 // shows asserts that the window has a text.
 func (d *driver) shows(texts ...string) *driver {

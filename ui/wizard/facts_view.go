@@ -36,7 +36,7 @@ func (s *factsScreen) rowCount(each int) int {
 	for _, f := range s.fields {
 		n += each
 		if s.problem(f) != "" {
-			n++
+			n += 2
 		}
 	}
 	return n
@@ -63,9 +63,11 @@ func (s *factsScreen) list(w, h int) []string {
 		problem := s.problem(f)
 		switch {
 		case problem != "":
-			lines = append(lines, s.Theme.Line().To(title+2).Add(theme.Bad, s.Theme.Cut(problem, w-title-2)).String())
-			if i == s.cursor {
-				at++
+			for _, l := range s.problemLines(problem, w-title-2) {
+				lines = append(lines, s.Theme.Line().To(title+2).Add(theme.Bad, l).String())
+				if i == s.cursor {
+					at++
+				}
 			}
 		case gap:
 			lines = append(lines, "")
@@ -73,6 +75,15 @@ func (s *factsScreen) list(w, h int) []string {
 	}
 	s.from = window(s.from, at, len(lines), h)
 	return lines[s.from:min(len(lines), s.from+h)]
+}
+
+// problemLines are what is wrong with a field, in at most two rows.
+func (s *factsScreen) problemLines(problem string, w int) []string {
+	lines := wrap(problem, w)
+	if len(lines) > 2 {
+		lines = []string{lines[0], s.Theme.Cut(strings.Join(lines[1:], " "), w)}
+	}
+	return lines
 }
 
 // row is one field: its title, its value and whether that will do.

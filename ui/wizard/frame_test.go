@@ -44,3 +44,41 @@ func TestFramesDone(t *testing.T) {
 	d := drive(t, setup{}).press("enter", "enter", "enter", "enter", "enter").at(flow.StepDone)
 	d.golden("done")
 }
+
+func TestFramesFactsWrong(t *testing.T) {
+	d := drive(t, setup{}).press("enter").at(flow.StepFacts)
+	d.press("down", "down", "ctrl+u").write("10.20.0.300")
+	d.press("down", "down", "down", "ctrl+u").write("10.3.0.1/16").press("down", "down", "down").write("!")
+	d.golden("facts-wrong")
+}
+
+func TestFramesReviewReplacing(t *testing.T) {
+	d := drive(t, setup{})
+	d.runner.prepare = func(e flow.Prepare) (*flow.Prepared, error) {
+		p := prepared(e.Answers)
+		p.Survey.Existing = "a set that certwright wrote on 2026-10-01"
+		for i := range p.Survey.Changes {
+			switch c := &p.Survey.Changes[i]; {
+			case c.Slot == "kube/apiserver":
+				c.What, c.OldSize, c.Modified = flow.Overwrite, 1204, true
+			case c.Slot == "etcd/ca":
+				c.What, c.OldSize = flow.Same, c.Size
+			}
+		}
+		return warned(p, "kube/apiserver", "ends in 41 days", "ask your CA for a longer one"), nil
+	}
+	d.press("enter", "enter", "enter", "enter").at(flow.StepReview).press("n").shows("1 of 1: ends in 41 days")
+	d.press("home", "n").golden("review-replacing")
+	d.press("enter").at(flow.StepReview).write("dem").golden("review-confirm")
+	d.press("enter").at(flow.StepReview).write("o").shows("enter replaces them")
+	d.press("enter").at(flow.StepDone)
+}
+
+func TestFramesReviewDirectory(t *testing.T) {
+	d := drive(t, setup{}).press("enter", "enter", "enter", "enter").at(flow.StepReview)
+	d.press("o", "ctrl+u").write("/srv/pki").golden("review-directory")
+	d.press("esc").shows("generated").press("o", "ctrl+u").write("/srv/pki").press("enter").shows("/srv/pki").at(flow.StepReview)
+	if dir := d.root.env.Flow.Plan().Output.Dir; dir != "/srv/pki" {
+		t.Errorf("the directory is %q", dir)
+	}
+}

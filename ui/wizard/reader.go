@@ -2,7 +2,12 @@ package wizard
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
+	"syscall"
+
+	tea "github.com/charmbracelet/bubbletea"
 )
 
 // The marks of a bracketed paste, and the byte of ctrl+c.
@@ -27,7 +32,8 @@ type pasteMsg struct {
 // there, so that keys before and after it keep their order.
 type reader struct {
 	*os.File
-	send func(pasteMsg)
+	send func(tea.Msg)
+	gone bool // the terminal went away, and that was said
 
 	in    [64 << 10]byte
 	ready []byte // filtered, not yet read
@@ -47,7 +53,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		}
 		n, err := r.File.Read(r.in[:min(limit, len(r.in))])
 		if n == 0 || err != nil {
-			return 0, err
+			return 0, r.hangUp(err)
 		}
 		got := r.in[:n]
 		// A full buffer may end within a mark, whose rest is on its way.
@@ -65,6 +71,19 @@ func (r *reader) Read(p []byte) (int, error) {
 	n := copy(p, r.ready)
 	r.ready = r.ready[n:]
 	return n, nil
+}
+
+// hangUp ends the program when its terminal is gone: it would live on without
+// anybody to end it where the system sends no SIGHUP.
+func (r *reader) hangUp(err error) error {
+	if err == nil || errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
+		return err
+	}
+	if !r.gone {
+		r.gone = true
+		r.send(signalMsg{syscall.SIGHUP})
+	}
+	return io.EOF
 }
 
 // partial says that bytes end within the mark that begins a paste.

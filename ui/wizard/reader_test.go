@@ -5,7 +5,10 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
 )
 
 // through sends chunks through a reader, one read each, and returns the keys and
@@ -17,7 +20,17 @@ func through(t testing.TB, chunks ...string) (keys string, pastes []pasteMsg) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	r := &reader{File: out, send: func(m pasteMsg) { pastes = append(pastes, m) }}
+	hangUps := 0
+	r := &reader{File: out, send: func(m tea.Msg) {
+		switch m := m.(type) {
+		case pasteMsg:
+			pastes = append(pastes, m)
+		case signalMsg:
+			if hangUps++; hangUps > 1 || m.signal != syscall.SIGHUP {
+				t.Errorf("the end of the terminal is said as %v, %d times", m.signal, hangUps)
+			}
+		}
+	}}
 	var got bytes.Buffer
 	buf := make([]byte, 256) // as the library reads
 	read := func() bool {
@@ -42,6 +55,10 @@ func through(t testing.TB, chunks ...string) (keys string, pastes []pasteMsg) {
 	}
 	in.Close()
 	for read() {
+	}
+	read()
+	if hangUps != 1 {
+		t.Errorf("the end of the terminal was said %d times, want once", hangUps)
 	}
 	return got.String(), pastes
 }
@@ -101,7 +118,7 @@ func TestReaderTakesPastesOut(t *testing.T) {
 func BenchmarkReaderPaste1MiB(b *testing.B) {
 	text := pasteBegin + strings.Repeat("A", maxPaste) + pasteEnd
 	for b.Loop() {
-		r := &reader{send: func(pasteMsg) {}}
+		r := &reader{send: func(tea.Msg) {}}
 		for part := range chunked(text, 4096) {
 			r.filter([]byte(part))
 		}
@@ -118,7 +135,7 @@ func FuzzReader(f *testing.F) {
 		var whole, parts bytes.Buffer
 		collect := func(out *bytes.Buffer) *reader {
 			r := &reader{}
-			r.send = func(m pasteMsg) { out.WriteString("<" + string(m.text) + ">") }
+			r.send = func(m tea.Msg) { out.WriteString("<" + string(m.(pasteMsg).text) + ">") }
 			return r
 		}
 		r := collect(&whole)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"certwright/assets/layout"
+	"certwright/certs/check"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -17,6 +18,7 @@ func (s *reviewScreen) View(w, h int) string {
 	if p == nil {
 		return s.waiting(w, h, err)
 	}
+	s.sync() // the set may have come since the last key
 	var head []string
 	switch {
 	case s.typing == dirField:
@@ -86,9 +88,19 @@ func (s *reviewScreen) confirmRow(w int) string {
 	} else {
 		l.Sign(theme.WarnSign)
 	}
-	l.Plain(" Type ").Add(theme.Bold, untrusted.Text(want).Max(40)).Plain(" to replace what is there:  ")
+	l.Plain(" Type ").Add(theme.Bold, untrusted.Text(want).Max(40)).Plain(s.toDo())
 	s.confirm.add(l, theme.Bold, max(8, min(40, w-l.Width()-2)), s.typing == confirmField)
 	return l.Fit(w)
+}
+
+// toDo is what the confirmation is for.
+func (s *reviewScreen) toDo() string {
+	for _, c := range s.of.Survey.Changes {
+		if c.What != flow.Added && c.What != flow.Same {
+			return " to replace what is there:  "
+		}
+	}
+	return " to write beside what is there:  "
 }
 
 // summary counts what happens to the files.
@@ -211,7 +223,7 @@ func whatWords(w flow.What) string {
 func kindWords(k layout.Kind) string {
 	switch k {
 	case layout.KindCertificate:
-		return "certificate, its intermediates behind it"
+		return "certificate and intermediates"
 	case layout.KindCA:
 		return "one CA certificate"
 	case layout.KindBundle:
@@ -273,24 +285,32 @@ func (s *reviewScreen) details(w int) []string {
 	r := s.rows[s.cursor]
 	if r.change == nil {
 		row("holds", count(r.files, "file"), theme.Plain)
-		row("for", dirWords(r.dir), theme.Plain)
+		if words := dirWords(r.dir); words != "" {
+			row("for", words, theme.Plain)
+		}
 		return out
 	}
 	c := r.change
-	for _, l := range wrap(whatWords(c.What), w) {
-		out = append(out, th.Render(whatRole(c.What), l))
-	}
+	out = append(out, styled(th, whatRole(c.What), wrap(whatWords(c.What), w))...)
 	if c.Modified {
 		out = append(out, styled(th, theme.Warn, wrap("the one that is there was changed since certwright wrote it", w))...)
 	}
-	if c.What == flow.Overwrite || c.What == flow.Takeover {
-		row("size", untrusted.Size(c.OldSize)+" now, then "+untrusted.Size(c.Size), theme.Plain)
+	for _, f := range s.of.Findings {
+		if f.Slot == c.Slot && f.Slot != "" && f.Severity != check.Info {
+			for i, l := range wrap(sentence(f.Message, f.Fix), w-2) {
+				sign := theme.NoSign
+				if i == 0 {
+					sign = theme.WarnSign
+				}
+				out = append(out, th.Line().Mark(sign).Plain(" "+l).String())
+			}
+		}
 	}
 	out = append(out, "")
 	row("is", kindWords(c.Kind), theme.Plain)
 	if slot := s.of.Topology.Slot(c.Slot); slot != nil {
+		row("of", untrusted.Text(slot.Title).Max(60)+" ("+usageWords(slot)+")", theme.Plain)
 		m := s.of.Set.Modes[c.Slot.Component()]
-		row("of", untrusted.Text(slot.Title).Max(60)+", "+usageWords(slot), theme.Plain)
 		row("mode", m.Letter()+"  "+m.Words(), theme.RoleOf(m.Letter()))
 		field := fieldOf(c.Kind)
 		n := 0
@@ -304,25 +324,23 @@ func (s *reviewScreen) details(w int) []string {
 			row("for", untrusted.Text(slot.Purpose).Max(300), theme.Plain)
 		}
 	}
-	for i := range s.of.Files {
-		if f := &s.of.Files[i]; f.Path == c.Path && !f.NotAfter.IsZero() {
-			row("ends", f.NotAfter.UTC().Format("2006-01-02")+", in "+count(int(f.NotAfter.Sub(s.Now()).Hours()/24), "day"), theme.Plain)
-			break
-		}
+	if end := s.ends(c.Path); end != "" {
+		row("ends", end, theme.Plain)
 	}
-	for _, f := range s.of.Findings {
-		if f.Slot == c.Slot && f.Slot != "" && f.Severity != "info" {
-			out = append(out, "")
-			for i, l := range wrap(sentence(f.Message, f.Fix), w-2) {
-				sign := theme.NoSign
-				if i == 0 {
-					sign = theme.WarnSign
-				}
-				out = append(out, th.Line().Mark(sign).Plain(" "+l).String())
-			}
-		}
+	if c.What == flow.Overwrite || c.What == flow.Takeover {
+		row("size", untrusted.Size(c.OldSize)+" now, then "+untrusted.Size(c.Size), theme.Plain)
 	}
 	return out
+}
+
+// ends is when the first certificate of a file ends.
+func (s *reviewScreen) ends(file string) string {
+	for i := range s.of.Files {
+		if f := &s.of.Files[i]; f.Path == file && !f.NotAfter.IsZero() {
+			return f.NotAfter.UTC().Format("2006-01-02") + ", in " + count(int(f.NotAfter.Sub(s.Now()).Hours()/24), "day")
+		}
+	}
+	return ""
 }
 
 // fieldOf is the part of a slot that a kind of file holds.

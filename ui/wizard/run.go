@@ -134,7 +134,7 @@ func terminalInput(in *os.File) (_ io.Reader, connect func(*tea.Program)) {
 		return in, func(*tea.Program) {}
 	}
 	r := &reader{File: in}
-	return r, func(p *tea.Program) { r.send = func(m pasteMsg) { p.Send(m) } }
+	return r, func(p *tea.Program) { r.send = p.Send }
 }
 
 // starting is the root with the commands of its first moment.
