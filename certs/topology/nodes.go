@@ -208,3 +208,13 @@ func pairUp(clients, servers []*Node, distinct bool) (pairs [][2]*Node, whole in
 	}
 	return pairs, whole
 }
+
+// within pairs each node with itself, or of many nodes an even sample.
+func within(nodes []*Node) (pairs [][2]*Node, whole int) {
+	take := min(len(nodes), maxPairs)
+	for i := range take {
+		n := nodes[i*(len(nodes)-1)/max(1, take-1)]
+		pairs = append(pairs, [2]*Node{n, n})
+	}
+	return pairs, len(nodes)
+}

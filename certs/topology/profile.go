@@ -409,6 +409,7 @@ type EdgeSpec struct {
 	ClientCA AuthorityID `yaml:"clientCA"` // whose certificate the server trusts; empty: no client certificate asked
 	Identity Identity    `yaml:"identity"`
 	Note     string      `yaml:"note"`
+	Within   bool        `yaml:"within"` // both ends are on the same node
 }
 
 // Kubeconfig is a file made of a client slot and the CA of the API server.

@@ -536,6 +536,9 @@ func (r *resolver) edges() {
 		}
 		// A member does not dial itself where there are others.
 		pairs, whole := pairUp(instances(clientPer, r.nodes), instances(server.Per, r.nodes), e.Client.Slot == e.Server.Slot)
+		if e.Within {
+			pairs, whole = within(instances(server.Per, r.nodes))
+		}
 		for _, p := range pairs {
 			r.t.Edges = append(r.t.Edges, r.edge(e, p[0], p[1], whole))
 		}
