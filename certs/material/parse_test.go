@@ -3,7 +3,9 @@ package material
 import (
 	"bytes"
 	"crypto"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"slices"
@@ -177,6 +179,14 @@ func TestParseForms(t *testing.T) {
 				t.Errorf("got  %s, %d certificates, %d keys, %q\nwant %s, %d certificates, %d keys, %q\n%+v",
 					d.Format, len(d.X509()), keys, rules, tt.format, tt.certs, tt.keys, tt.rules, d.Problems)
 			}
+			// What has no problem is what Go finds; what has one hides something
+			// from Go, but for labels that only client-go minds.
+			switch seen := seenByGo([]byte(tt.in)); {
+			case tt.rules == "" && seen != tt.certs+tt.keys:
+				t.Errorf("Go finds %d certificates and keys", seen)
+			case tt.rules != "" && tt.rules != "key-label-mismatch" && seen > 0 && seen >= len(d.Certificates)+len(d.Keys):
+				t.Errorf("Go finds all %d certificates and keys", seen)
+			}
 			whole := tt.certs+tt.keys > 0 && tt.rules != ""
 			if d.Convertible != whole && tt.name != "second cut" && tt.name != "bad in the middle of a chain" {
 				t.Errorf("Convertible is %v, want %v", d.Convertible, whole)
@@ -185,6 +195,30 @@ func TestParseForms(t *testing.T) {
 				t.Error("the first certificate is not the first of the input")
 			}
 		})
+	}
+}
+
+// seenByGo counts the certificates that a CertPool takes out of PEM, and the
+// keys that crypto/tls does.
+func seenByGo(data []byte) (n int) {
+	for {
+		var b *pem.Block
+		if b, data = pem.Decode(data); b == nil {
+			return n
+		}
+		switch {
+		case b.Type == "CERTIFICATE" && len(b.Headers) == 0:
+			if _, err := x509.ParseCertificate(b.Bytes); err == nil {
+				n++
+			}
+		case b.Type == "PRIVATE KEY" || strings.HasSuffix(b.Type, " PRIVATE KEY"):
+			_, err1 := x509.ParsePKCS1PrivateKey(b.Bytes)
+			_, err2 := x509.ParsePKCS8PrivateKey(b.Bytes)
+			_, err3 := x509.ParseECPrivateKey(b.Bytes)
+			if err1 == nil || err2 == nil || err3 == nil {
+				n++
+			}
+		}
 	}
 }
 
