@@ -49,25 +49,12 @@ func (p *parser) yaml(data []byte) (format Format, ok bool) {
 	}
 	// What is served comes first and what is trusted last, as Document says.
 	slices.SortStableFunc(values, func(a, b yamlValue) int { return cmp.Compare(a.rank, b.rank) })
-	p.contained(Problem{Rule: ruleKubeconfig, Line: values[0].line, Detail: what + " that holds " + sources(values)}, func() {
+	p.contained(Problem{Rule: ruleKubeconfig, Line: values[0].line, Detail: what}, func() {
 		for _, v := range values {
 			p.embedded(v)
 		}
 	})
 	return format, true
-}
-
-// sources names the first places that values stand in.
-func sources(values []yamlValue) string {
-	const most = 4
-	var names []string
-	for _, v := range values[:min(len(values), most)] {
-		names = append(names, quote(v.source[:min(len(v.source), 64)]))
-	}
-	if len(values) > most {
-		names = append(names, fmt.Sprintf("and %d more", len(values)-most))
-	}
-	return strings.Join(names, ", ")
 }
 
 // embedded reads one value of a Secret or a kubeconfig.
