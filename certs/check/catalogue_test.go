@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,9 +23,7 @@ func fired(f Finding) {
 	firedMutex.Lock()
 	defer firedMutex.Unlock()
 	if !firedRules[f.Rule] {
-		// Signatures and keys differ in length from run to run.
-		what := regexp.MustCompile(`(line|announces|has) \d+`).ReplaceAllString(f.Message, "$1 N")
-		sentences[f.Rule] = fmt.Sprintf("%s %s\n\twhat  %s\n\tfix   %s\n", f.Severity, f.Rule, what, f.Fix)
+		sentences[f.Rule] = fmt.Sprintf("%s %s\n\twhat  %s\n\tfix   %s\n", f.Severity, f.Rule, f.Message, f.Fix)
 	}
 	firedRules[f.Rule] = true
 }
@@ -43,7 +40,9 @@ const sentencesFile = "testdata/sentences.golden"
 func checkSentences() error {
 	var b strings.Builder
 	for _, r := range Rules() {
-		b.WriteString(sentences[r.ID])
+		if !slices.Contains(material.ProblemRules(), r.ID) { // its words are material's
+			b.WriteString(sentences[r.ID])
+		}
 	}
 	if *update {
 		return os.WriteFile(sentencesFile, []byte(b.String()), 0o644)

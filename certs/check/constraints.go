@@ -184,14 +184,15 @@ func (c *chainCheck) violations(ca, n *node, nc *nameConstraints, names *certNam
 	}
 	for _, u := range names.uris {
 		host, ok := uriHost(u)
-		bound := len(nc.permitted.uris)+len(nc.excluded.uris) > 0 || !c.j.rfc
-		if !ok && bound {
+		switch {
+		case ok:
+			v.check("URI:"+u.String(), len(nc.permitted.uris) > 0, per.uri(host), exc.uri(host))
+		case !c.j.rfc || len(nc.permitted.uris)+len(nc.excluded.uris) > 0:
 			// RFC 5280 4.2.1.10: with URI constraints a URI needs a host name.
-			// Go asks for one as soon as there are constraints of any kind.
 			v.bad = append(v.bad, "URI:"+u.String())
-			continue
+		default:
+			v.goOnly = append(v.goOnly, "URI:"+u.String())
 		}
-		v.check("URI:"+u.String(), len(nc.permitted.uris) > 0, per.uri(host), exc.uri(host))
 	}
 	if c.j.rfc {
 		for _, d := range names.dirs {
@@ -203,6 +204,14 @@ func (c *chainCheck) violations(ca, n *node, nc *nameConstraints, names *certNam
 		out = append(out, defect{"name-constraint", ca, detail{
 			message: fmt.Sprintf("%s may not sign for %s of %s", ca, plural(len(v.bad), "a name", "names"), n.in()),
 			has:     list(v.bad), needs: nc.String(),
+		}})
+	}
+	if len(v.goOnly) > 0 {
+		out = append(out, defect{"name-constraint", ca, detail{
+			severity: Warning,
+			message:  fmt.Sprintf("%s has URIs without a host name, below the name constraints of %s", n, ca.in()),
+			why:      "Go asks for a host name in every URI as soon as there are constraints of any kind, and refuses the chain: URI with empty host cannot be matched against constraints",
+			has:      list(v.goOnly), needs: nc.String(),
 		}})
 	}
 	if names.cn != "" && (len(nc.permitted.dns) > 0 && !per.dns(names.cn) || exc.dns(names.cn)) {
@@ -217,7 +226,8 @@ func (c *chainCheck) violations(ca, n *node, nc *nameConstraints, names *certNam
 }
 
 type violation struct {
-	bad []string
+	bad    []string
+	goOnly []string // names that only Go refuses
 }
 
 // constrainable says whether Go can hold a DNS name against constraints.

@@ -33,6 +33,9 @@ func (j *judge) form(doc *material.Document, src *source, as part, rewritten boo
 		}
 		switch {
 		case rewritten && p.Rescued && readable(doc, as):
+			if as == asCA && j.role != asCA {
+				continue // of the CA that a leaf is held against; the CA's own slot says it
+			}
 			d.severity = Info
 			d.why = "it was read, and will be written as PEM"
 			d.fix = "none needed"

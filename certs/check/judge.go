@@ -113,6 +113,7 @@ type judge struct {
 	now   time.Time
 	sigs  *signatures
 	rfc   bool // RFC 5280 in full, for a chain without a profile; otherwise as the cluster's components do
+	role  part // what the slot holds
 	quiet bool // material made here: nothing about how long it lasts
 	found []placed
 	seen  map[string]bool

@@ -46,6 +46,7 @@ func (s *slotCheck) run() {
 	case topology.KeyPair:
 		as = asPublicKey
 	}
+	s.j.role = as
 	if s.in.Cert != nil {
 		s.j.form(s.in.Cert, s.cert, as, s.in.Rewritten)
 	}
@@ -153,7 +154,7 @@ func (s *slotCheck) caFile() {
 }
 
 func (s *slotCheck) keyInCAFile(doc *material.Document, src *source) {
-	if len(doc.Keys) == 0 {
+	if len(doc.Keys) == 0 || s.in.Rewritten && s.in.Slot.Kind != topology.CA {
 		return
 	}
 	d := detail{message: "a private key stands beside the CA's certificate, and this file goes to everybody", has: "blocks: " + list(doc.Blocks), needs: "certificates alone"}
@@ -198,7 +199,7 @@ func weakDetail(n *node) detail {
 func (j *judge) hints(n *node, slot *topology.Slot) {
 	var missing, why []string
 	for _, name := range slot.Names {
-		if name.Advised != "" && name.Required == "" && !covers(n, name) {
+		if name.Advised != "" && name.Required == "" && name.Kind != topology.URIName && !covers(n, name) {
 			missing = append(missing, name.String())
 			if !slices.Contains(why, name.Advised) {
 				why = append(why, name.Advised)
