@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -58,7 +59,8 @@ type Tx struct {
 	loose   []string        // staged and not yet synced
 	walk    walker          // to the directory of the file that was staged last
 	bytes   int64
-	dev     *uint64 // of the destination, once asked for
+	undo    []string // directories of the undo copies
+	dev     *uint64  // of the destination, once asked for
 
 	warnings []string
 	durable  bool
@@ -209,8 +211,11 @@ func (tx *Tx) parents() error {
 		if open && info.Mode()&fs.ModeSticky == 0 {
 			return refused(at, "chmod o-w "+untrusted.Text(at).ShellArg(), "every user of this machine may write into it, so keys in it are not safe")
 		}
+		if id, _ := tx.fsys.Identity(info); id.UID != 0 && id.UID != uint32(os.Geteuid()) {
+			tx.warn("%s belongs to another user (uid %d), who can exchange what is written", untrusted.Text(at), id.UID)
+		}
 		if at == tx.place.anchor && info.Mode().Perm()&0o020 != 0 {
-			tx.warn("%s may be written by its group", at)
+			tx.warn("%s may be written by its group", untrusted.Text(at))
 		}
 		if filepath.Dir(at) == at {
 			return nil
@@ -254,11 +259,17 @@ func (tx *Tx) look(ctx context.Context) error {
 	if err := cancelled(ctx); err != nil {
 		return err
 	}
-	return tx.allowed()
+	if err := tx.allowed(); err != nil {
+		if tx.recovery != nil {
+			err.State = tx.recovery.String()
+		}
+		return err
+	}
+	return nil
 }
 
 // allowed says whether the options permit a set over what is there.
-func (tx *Tx) allowed() error {
+func (tx *Tx) allowed() *Error {
 	e := tx.existing
 	if tx.o.Force {
 		return nil

@@ -294,11 +294,7 @@ func (tx *Tx) undoCopies(j *journal) error {
 	if len(made) > 0 {
 		j.Backup = backupName(tx.o.Now, tx.id)
 	}
-	for _, dir := range slices.Backward(slices.Sorted(maps.Keys(made))) {
-		if err := tx.syncDir(dir); err != nil {
-			return failed("sync a directory of", tx.place.dir, err)
-		}
-	}
+	tx.undo = slices.Collect(maps.Keys(made))
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/afero"
@@ -266,8 +267,22 @@ func hashFile(fsys afero.Fs, name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
+	return hashOf(f)
+}
+
+// buffers are for reading: a fleet has 40,000 files, and each may be a key, so
+// a buffer goes back empty.
+var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+func hashOf(r io.Reader) (string, error) {
+	buf := buffers.Get().(*[16 << 10]byte)
+	defer func() {
+		clear(buf[:])
+		buffers.Put(buf)
+	}()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	// The reader is wrapped because *os.File would bring a buffer of its own.
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{r}, buf[:]); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

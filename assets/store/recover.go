@@ -144,7 +144,7 @@ func sweep(root FS, dir string, dryRun bool, ours func(name string) bool) (*Reco
 }
 
 // recoverIn settles a destination that exists; nil when there was nothing.
-func recoverIn(ctx context.Context, root FS, dir string, now time.Time, dryRun bool) (*Recovery, error) {
+func recoverIn(ctx context.Context, root Root, dir string, now time.Time, dryRun bool) (*Recovery, error) {
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func (j *journal) needsPerson(dir, p string, err error) *Error {
 }
 
 // recover completes the set of a durable journal.
-func (j *journal) recover(root FS, dir string, dryRun bool) (*Recovery, error) {
+func (j *journal) recover(root Root, dir string, dryRun bool) (*Recovery, error) {
 	stage := path.Join(j.Tx, stagedName)
 	r := &Recovery{Dir: dir, Outcome: KeptNew, DryRun: dryRun}
 	var todo []step
@@ -322,15 +322,13 @@ func (s step) do(root FS, stage string) error {
 // order and recovery looks for new bytes only under the old name. The backup
 // and that name must be durable before the journal goes, because without it
 // the next run takes a staging directory for one that never came to its commit.
-func finish(root FS, j *journal) (string, error) {
+func finish(root Root, j *journal) (string, error) {
 	dirs, err := emptied(root, j)
 	if err != nil {
 		return "", err
 	}
-	for _, dir := range dirs {
-		if err := syncNames(root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
+	if err := syncDirs(root, dirs); err != nil {
+		return "", err
 	}
 	done := donePrefix + strings.TrimPrefix(j.Tx, txPrefix)
 	renames := [][2]string{{j.Tx, done}}
@@ -356,6 +354,22 @@ func finish(root FS, j *journal) (string, error) {
 		return "", err
 	}
 	return j.Backup, syncNames(root, ".")
+}
+
+// syncDirs makes the names in directories durable; some may be gone. Many of
+// them are synced with all else at once where that is possible.
+func syncDirs(root Root, dirs []string) error {
+	if len(dirs) > bulk {
+		if err := root.SyncAll(); !errors.Is(err, ErrUnsupported) {
+			return err
+		}
+	}
+	for _, dir := range dirs {
+		if err := syncNames(root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // discard removes a file that may be gone.

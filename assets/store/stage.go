@@ -2,8 +2,6 @@ package store
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -247,7 +245,7 @@ func (tx *Tx) each(paths []string, op string, do func(dir Root, p string) error)
 }
 
 func (tx *Tx) sync(top string) error {
-	if len(tx.loose) > 0 {
+	if len(tx.loose) > 0 || len(tx.undo) > bulk {
 		err := tx.root.SyncAll()
 		if err == nil {
 			return nil // names and files alike
@@ -255,11 +253,12 @@ func (tx *Tx) sync(top string) error {
 		if !errors.Is(err, ErrUnsupported) {
 			return failed("sync", tx.place.dir, err)
 		}
-		if err := tx.each(tx.loose, "sync", syncFile); err != nil {
-			return err
-		}
+	}
+	if err := tx.each(tx.loose, "sync", syncFile); err != nil {
+		return err
 	}
 	dirs := append([]string{top}, tx.stageDirs()...)
+	dirs = append(dirs, tx.undo...)
 	for dir := range tx.dirs {
 		dirs = append(dirs, path.Join(tx.stage, dir))
 	}
@@ -314,14 +313,11 @@ func verify(dir Root, e Entry) error {
 	if _, ok := dir.Identity(info); ok && info.Mode().Perm() != e.Mode {
 		return fmt.Errorf("the file system gave mode %s instead of %s", modeText(info.Mode()), e.ModeText)
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return err
+	sum, err := hashOf(f)
+	if err == nil && sum != e.SHA256 {
+		err = errOther
 	}
-	if hex.EncodeToString(h.Sum(nil)) != e.SHA256 {
-		return errOther
-	}
-	return nil
+	return err
 }
 
 // parentsOf lists the directories of p below top, outermost first.

@@ -1,9 +1,8 @@
 package store
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"path"
 	"slices"
 
@@ -39,10 +38,14 @@ func (tx *Tx) rollBack(j *journal, cause *Error) error {
 			}
 		}
 	}
+	dirs := map[string]bool{}
 	for _, s := range j.Steps {
-		if err := tx.root.SyncDir(path.Dir(s.Path)); err != nil && !errors.Is(err, ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) {
-			return pending("undo", cause.Path, err, tx.place.dir)
-		}
+		dirs[path.Dir(s.Path)] = true
+	}
+	if err := syncDirs(tx.root, slices.Sorted(maps.Keys(dirs))); err != nil {
+		e := pending("undo", cause.Path, err, tx.place.dir)
+		e.State = "the old files are in place, but the disk did not confirm it; the journal has both"
+		return e
 	}
 	return tx.withdraw(cause)
 }

@@ -22,7 +22,7 @@ import (
 // answers and the same tree: what crashfs proves then holds for the disk.
 func TestCrashfsBehavesLikeTheDisk(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
-	total := scale(60_000, 1_000_000)
+	total := scale(30_000, 1_000_000)
 	random := rand.New(rand.NewPCG(5, 6))
 	for done := 0; done < total; {
 		dir := t.TempDir()
@@ -172,7 +172,7 @@ func TestUmasks(t *testing.T) {
 		"auth": 0o755, "auth/kube": 0o700, "auth/kube/config": 0o600, "deep": 0o755, "deep/er": 0o755, "deep/er/x.crt": 0o644,
 	}
 	files := append(newSet(), file("deep/er/x.crt", "x", 0o644, "certificate"))
-	step := scale(7, 1)
+	step := scale(23, 1)
 	tried := 0
 	for mask := 0; mask < 0o1000; mask += step {
 		root := t.TempDir()

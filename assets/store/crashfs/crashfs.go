@@ -57,6 +57,9 @@ type FS struct {
 	// NoLinks refuses second names, as vfat does.
 	NoLinks bool
 
+	// Considered counts the combinations that States has looked at.
+	Considered int
+
 	mu    sync.Mutex
 	root  *inode
 	inos  uint64

@@ -23,6 +23,7 @@ func (f *FS) States(limit int, random *rand.Rand) iter.Seq[*FS] {
 		seen := map[[32]byte]bool{}
 		try := func(pick []int) bool {
 			state := f.after(v, pick)
+			f.Considered++
 			if state == nil {
 				return true
 			}
