@@ -219,6 +219,15 @@ func tryOpenSSL(t testing.TB, dir string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
+// signs shows that a key can still sign: what it was decrypted into is wiped.
+func signs(t testing.TB, key crypto.Signer) {
+	t.Helper()
+	made := selfSigned(t, "signs", key)
+	if err := made.CheckSignature(made.SignatureAlgorithm, made.RawTBSCertificate, made.Signature); err != nil {
+		t.Errorf("the key does not sign: %v", err)
+	}
+}
+
 // write puts a file into a directory of the test.
 func write(t testing.TB, dir, name string, data []byte) string {
 	t.Helper()

@@ -92,6 +92,7 @@ func TestPKCS12(t *testing.T) {
 				t.Errorf("got %+v", d.Problems)
 			}
 			if tt.keys > 0 {
+				signs(t, d.Signer())
 				if !SamePublicKey(d.Signer().Public(), key.Public()) {
 					t.Error("another key came out")
 				}

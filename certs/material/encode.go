@@ -55,8 +55,14 @@ func KeyWords(pub crypto.PublicKey) string {
 	case nil:
 		return "unknown key"
 	case *rsa.PublicKey:
+		if k.N == nil {
+			return "RSA"
+		}
 		return fmt.Sprintf("RSA %d", k.N.BitLen())
 	case *ecdsa.PublicKey:
+		if k.Curve == nil {
+			return "ECDSA"
+		}
 		return "ECDSA " + k.Curve.Params().Name
 	case ed25519.PublicKey:
 		return "Ed25519"

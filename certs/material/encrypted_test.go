@@ -78,6 +78,7 @@ func opens(t *testing.T, text []byte, pub any) {
 	if !SamePublicKey(d.Keys[0].Signer.Public(), pub) {
 		t.Error("another key came out")
 	}
+	signs(t, d.Keys[0].Signer)
 	if got := found(d); !slices.Equal(got, []string{"encrypted-key"}) || !d.Problems[0].Rescued || !d.Convertible || d.NeedsPassphrase() {
 		t.Errorf("opened, and reported as %+v", d.Problems)
 	}
