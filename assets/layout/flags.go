@@ -28,17 +28,27 @@ type program struct {
 	lacking    []string // parameters whose file the set does not have
 }
 
-// programs lists the consumers in the profile's order.
+// programs lists the consumers in the profile's order, each with what its
+// machines have in common: of a slot that each node has one of, the file has
+// the same place on all.
 func (j *job) programs() []*program {
 	var out []*program
+	of := func(name string) *program {
+		at := slices.IndexFunc(out, func(p *program) bool { return p.name == name })
+		if at < 0 {
+			at, out = len(out), append(out, &program{name: name})
+		}
+		return out[at]
+	}
+	seen := map[topology.SlotID]bool{}
 	for i := range j.t.Slots {
 		s := &j.t.Slots[i]
+		if seen[s.ID.Base()] {
+			continue
+		}
+		seen[s.ID.Base()] = true
 		for _, c := range s.Consumers {
-			at := slices.IndexFunc(out, func(p *program) bool { return p.name == c.Component })
-			if at < 0 {
-				at, out = len(out), append(out, &program{name: c.Component})
-			}
-			p := out[at]
+			p := of(c.Component)
 			for _, v := range j.parameters(s, c) {
 				if v.value == "" {
 					p.lacking = append(p.lacking, v.name)
@@ -47,6 +57,10 @@ func (j *job) programs() []*program {
 				}
 			}
 		}
+	}
+	for _, s := range j.t.Settings {
+		p := of(s.Component)
+		p.parameters = append(p.parameters, parameter{name: s.Name, value: s.Value, as: s.As})
 	}
 	return out
 }
@@ -61,19 +75,21 @@ func (j *job) parameters(s *topology.Slot, c topology.Consumer) []parameter {
 		return []parameter{p}
 	case topology.AsKubeconfig:
 		var out []parameter
-		for _, k := range j.t.Kubeconfigs {
-			if k.Slot == s.ID {
-				p.file = k.File
-				p.value = j.abs(treeDir + k.File)
-				out = append(out, p)
-			}
+		for _, k := range j.confs[s.ID] {
+			p.file, p.value = k.File, j.deployed(k.File)
+			out = append(out, p)
 		}
 		return out
 	}
-	if c.Field != topology.FieldKey && c.Needs != topology.FieldKey || j.set.Pairs[s.ID].Key != nil {
-		p.file = s.Files.Name(c.Field)
-		p.value = j.abs(treeDir + p.file)
+	if (c.Field == topology.FieldKey || c.Needs == topology.FieldKey) && j.set.Pairs[s.ID].Key == nil {
+		return []parameter{p}
 	}
+	if c.Path != "" {
+		p.value = c.Path
+		return []parameter{p}
+	}
+	p.file = s.Files.Name(c.Field)
+	p.value = j.deployed(p.file)
 	return []parameter{p}
 }
 
@@ -88,7 +104,7 @@ func flags(j *job) iter.Seq2[File, error] {
 				write  func([]parameter) ([]byte, error)
 				wants  func(parameter) bool
 			}{
-				{".txt", flagLines, func(v parameter) bool { return v.as != topology.AsEnv && v.as != topology.AsConfig && v.when == "" }},
+				{".txt", flagLines, func(v parameter) bool { return v.flag() && v.when == "" }},
 				{".env", flagLines, func(v parameter) bool { return v.as == topology.AsEnv && v.when == "" }},
 				{".yaml", configTree, func(v parameter) bool { return v.as == topology.AsConfig && v.when == "" }},
 				{".optional.txt", conditional, func(v parameter) bool { return v.when != "" }},
@@ -123,6 +139,12 @@ func fileName(program string) string {
 		}
 		return '-'
 	}, strings.ToLower(program))
+}
+
+// flag says whether the parameter stands on a start line. A kubeconfig that a
+// program finds by its place has a name and no flag.
+func (v parameter) flag() bool {
+	return v.as != topology.AsEnv && v.as != topology.AsConfig && (v.as != topology.AsKubeconfig || strings.HasPrefix(v.name, "-"))
 }
 
 func (v parameter) line() string { return v.name + "=" + untrusted.Text(v.value).ShellArg() }
@@ -165,9 +187,20 @@ func configTree(list []parameter) ([]byte, error) {
 		if _, taken := at[last]; taken {
 			return nil, fmt.Errorf("%s is set twice", v.name)
 		}
-		at[last] = v.value
+		at[last] = scalar(v.value)
 	}
 	return toYAML(root)
+}
+
+// scalar is a switch where the value is one: the programs' YAML is typed.
+func scalar(value string) any {
+	switch value {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return value
 }
 
 // files lists what a program reads, below treeDir, in order.

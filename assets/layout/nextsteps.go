@@ -113,11 +113,8 @@ func (j *job) takeAway(p *page) {
 			fmt.Sprintf("rm -r %s", untrusted.Text(j.abs("ca")).ShellArg()),
 		)
 	}
-	for i := range j.t.Slots {
-		s := &j.t.Slots[i]
-		if s.Kind == topology.CA && s.Files.Key != "" && j.set.Pairs[s.ID].Key != nil && j.has("tree") {
-			p.text("%s is a CA's key too. It is there because %s.", code(treeDir+s.Files.Key), j.readers(s, topology.FieldKey))
-		}
+	if j.has("tree") {
+		j.caKeys(p)
 	}
 }
 
@@ -145,10 +142,17 @@ func (j *job) dir() string { return untrusted.Text(j.abs("")).ShellArg() }
 // program that each is about.
 func (j *job) putInPlace(p *page) {
 	p.section("Put the files in place")
-	p.text("The copies keep their paths, so that the flags hold on every machine. They belong to root there: " +
-		"give those of a program that runs as another user to that user.")
+	if j.moved() {
+		j.distribute(p)
+	} else {
+		p.text("The copies keep their paths, so that the flags hold on every machine. They belong to root there: " +
+			"give those of a program that runs as another user to that user.")
+	}
 	programs := j.programs()
 	for _, s := range j.t.NextSteps {
+		if s.Layout != "" && !j.has(s.Layout) {
+			continue
+		}
 		fmt.Fprintf(p, "\n### %s\n", s.Title)
 		p.text("%s", s.Text)
 		prog := &program{}
@@ -164,15 +168,23 @@ func (j *job) step(p *page, s topology.Step, prog *program) {
 	if len(files) > 0 {
 		fmt.Fprintf(p, "\nFiles for %s:\n\n", prog.name)
 		for _, f := range files {
+			if j.moved() {
+				fmt.Fprintf(p, "- %s\n", code(j.deployed(f)))
+				continue
+			}
 			fmt.Fprintf(p, "- %s\n", code(treeDir+f))
 		}
 	}
+	pinned := strings.NewReplacer("$PIN", "$PIN")
+	if s.Pin != "" {
+		pinned = strings.NewReplacer("$PIN", pin(j.set.Anchor(s.Pin)))
+	}
 	for _, h := range s.Hosts {
 		fmt.Fprintf(p, "\nOn %s:\n", code(h.Host))
-		p.commands(j.stepCommands(h.Host, files, h.Run, prog)...)
+		p.commands(pinned.Replace(strings.Join(j.stepCommands(h.Host, files, h.Run, prog), "\n")))
 	}
 	if len(s.Hosts) == 0 && len(s.Run) > 0 {
-		p.commands(j.stepCommands("NODE", files, s.Run, prog)...)
+		p.commands(pinned.Replace(strings.Join(j.stepCommands("NODE", files, s.Run, prog), "\n")))
 	}
 	for _, v := range prog.parameters {
 		if v.when != "" {
@@ -189,7 +201,7 @@ func (j *job) stepCommands(host string, files, run []string, prog *program) []st
 	var out []string
 	// A program that is started with flags reads files of its own machine; the
 	// others get theirs through a Secret.
-	if len(files) > 0 && slices.ContainsFunc(run, func(r string) bool { return strings.Contains(r, "$FLAGS") }) {
+	if len(files) > 0 && !j.moved() && slices.ContainsFunc(run, func(r string) bool { return strings.Contains(r, "$FLAGS") }) {
 		out = append(out, j.copyTo(host, files))
 	}
 	for _, r := range run {
@@ -214,7 +226,7 @@ func (j *job) command(run string, prog *program) string {
 	const width = 100
 	var lines []string
 	for _, v := range prog.parameters {
-		if v.when == "" && v.as != topology.AsEnv && v.as != topology.AsConfig {
+		if v.when == "" && v.flag() {
 			lines = append(lines, v.line())
 		}
 	}
@@ -284,14 +296,12 @@ func (j *job) calendar(p *page) {
 			list = append(list, expiry{m.pair.Leaf().NotAfter, "root CA", caDir + name + ".crt"})
 		}
 	}
-	for i := range j.t.Slots {
-		s := &j.t.Slots[i]
-		if c := j.set.Pairs[s.ID].Leaf(); c != nil {
-			file := ""
-			if j.has("tree") && s.Files.Cert != "" {
-				file = treeDir + s.Files.Cert
+	for _, l := range j.kinds() {
+		for _, e := range j.due(l) {
+			if j.has("tree") {
+				e.file = j.shownFile(l)
 			}
-			list = append(list, expiry{c.NotAfter, s.Title, file})
+			list = append(list, e)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b expiry) int { return a.at.Compare(b.at) })

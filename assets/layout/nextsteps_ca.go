@@ -43,12 +43,12 @@ func (j *job) trusters(s *topology.Slot) []string {
 	return out
 }
 
-// browsed are the authorities whose servers are dialled by clients without a
-// certificate: by people.
+// browsed are the authorities whose servers browsers dial: their clients in
+// the profile are called so, and have no certificate.
 func (j *job) browsed() []topology.AuthorityID {
 	var out []topology.AuthorityID
 	for _, e := range j.t.Edges {
-		if e.Client.Slot == "" && e.ServerCA != "" && !slices.Contains(out, e.ServerCA) {
+		if e.Client.Slot == "" && e.Client.Name == "browser" && e.ServerCA != "" && !slices.Contains(out, e.ServerCA) {
 			out = append(out, e.ServerCA)
 		}
 	}
@@ -86,13 +86,13 @@ func (j *job) verify(p *page) {
 	p.text("Each line must end in OK. Plain %s wants a root in its CA file; %s makes it take the CA as the anchor that it is for all other programs.",
 		code("openssl verify"), code("-partial_chain"))
 	var lines, bundles []string
-	for i := range j.t.Slots {
-		s := &j.t.Slots[i]
+	for _, l := range j.kinds() {
+		s := l.slot
 		ca := j.t.CASlot(s.Authority)
 		if s.Kind != topology.Leaf || s.Files.Cert == "" || ca == nil || ca.Files.Cert == "" {
 			continue
 		}
-		leaf := untrusted.Text(j.abs(treeDir + s.Files.Cert)).ShellArg()
+		leaf := j.shellFile(l, s.Files.Cert)
 		for _, use := range purposes(s) {
 			lines = append(lines, fmt.Sprintf("openssl verify -purpose %s -partial_chain -CAfile %s %s",
 				use, untrusted.Text(j.abs(treeDir+ca.Files.Cert)).ShellArg(), leaf))

@@ -20,6 +20,7 @@ var layouts = []struct {
 	files maker
 }{
 	{"tree", tree},
+	{"kubeconfig", kubeconfigs},
 	{"secrets", secrets},
 	{"terraform", terraform},
 	{"flags", flags},
@@ -83,14 +84,20 @@ type job struct {
 	Request
 	set   *certs.Set
 	t     *topology.Topology
-	names []string // of the layouts
+	names []string                                  // of the layouts
+	confs map[topology.SlotID][]topology.Kubeconfig // made of each slot, one for each file name
 }
 
 func newJob(r Request) (*job, error) {
 	if r.Set == nil || r.Set.Topology == nil {
 		return nil, fmt.Errorf("render: no set was given")
 	}
-	j := &job{Request: r, set: r.Set, t: r.Set.Topology, names: slices.Clone(r.Layouts)}
+	j := &job{Request: r, set: r.Set, t: r.Set.Topology, names: slices.Clone(r.Layouts), confs: map[topology.SlotID][]topology.Kubeconfig{}}
+	for _, k := range j.t.Kubeconfigs {
+		if known := j.confs[k.Slot]; !slices.ContainsFunc(known, func(o topology.Kubeconfig) bool { return o.File == k.File }) {
+			j.confs[k.Slot] = append(known, k)
+		}
+	}
 	if len(j.names) == 0 {
 		j.names = slices.Clone(j.t.Profile.Layouts)
 	}
@@ -126,6 +133,15 @@ func (j *job) makers() []maker {
 		}
 	}
 	return out
+}
+
+// deployed is where a file of the tree lies on the machines that use it: where
+// the profile says, or else at the same place as here.
+func (j *job) deployed(name string) string {
+	if at, ok := j.t.Profile.Installed(name); ok {
+		return at
+	}
+	return j.abs(treeDir + name)
 }
 
 // abs is where a file of the set will lie.

@@ -1,123 +1,100 @@
 package layout
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/base64"
-	"fmt"
 	"iter"
-
-	"go.yaml.in/yaml/v3"
 
 	"certwright/certs/topology"
 )
 
-// treeDir is where the layout "tree" lies.
-const treeDir = "tls/"
+// The layout "tree" lies in treeDir. Where there are several nodes, treeDir
+// holds what is the cluster's, and each node has a tree of its own in nodesDir,
+// ready to be copied to it.
+const (
+	treeDir  = "tls/"
+	nodesDir = "nodes/"
+)
+
+// nodesFile lists the nodes for the commands of NEXT-STEPS.md: name, address
+// and role, the control planes first.
+const nodesFile = "nodes.txt"
+
+var fields = []topology.Field{topology.FieldCert, topology.FieldBundle, topology.FieldKey, topology.FieldPublic}
 
 // tree writes each slot under the profile's own file names, and kubeconfigs.
+// A file that several nodes need is made once and yielded for each.
 func tree(j *job) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		for i := range j.t.Slots {
 			s := &j.t.Slots[i]
-			for _, field := range []topology.Field{topology.FieldCert, topology.FieldBundle, topology.FieldKey, topology.FieldPublic} {
+			for _, field := range fields {
 				name := s.Files.Name(field)
 				if name == "" {
 					continue
 				}
 				f, ok, err := j.content(s, field)
-				if f.Path = treeDir + name; err == nil && !ok {
+				if err == nil && !ok {
 					continue
 				}
-				if !yield(f, err) || err != nil {
-					return
+				caKey := s.Kind == topology.CA && field == topology.FieldKey
+				for home := range j.homes(s.Node, s.On, caKey) {
+					if f.Path = home + name; !yield(f, err) || err != nil {
+						return
+					}
 				}
 			}
 		}
 		for _, k := range j.t.Kubeconfigs {
 			f, err := j.kubeconfig(k)
-			if !yield(f, err) || err != nil {
+			var on topology.Per
+			if s := j.t.Slot(k.Slot); s != nil {
+				on = s.On
+			}
+			for home := range j.homes(k.Node, on, false) {
+				if f.Path = home + k.File; !yield(f, err) || err != nil {
+					return
+				}
+			}
+		}
+		if j.several() {
+			yield(File{Path: nodesFile, Data: j.nodeLines(), Mode: modePublic, Kind: KindConfig}, nil)
+		}
+	}
+}
+
+// several says whether there are trees for nodes beside the cluster's.
+func (j *job) several() bool { return len(j.t.Nodes) > 1 }
+
+// homes are the directories that a file is written to: its node's tree, or for
+// a file of the cluster treeDir and the trees of the nodes that need a copy. A
+// CA's key is copied to control planes alone, whatever the profile says.
+func (j *job) homes(node string, on topology.Per, caKey bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if node != "" {
+			yield(nodesDir + node + "/")
+			return
+		}
+		if !yield(treeDir) || !j.several() {
+			return
+		}
+		for _, n := range j.t.Nodes {
+			if n.Role != topology.ControlPlane && (on != topology.PerNode || caKey) {
+				continue
+			}
+			if !yield(nodesDir + n.Name + "/") {
 				return
 			}
 		}
 	}
 }
 
-// kubeconfig is client-go's Config, as far as we write it.
-type kubeconfig struct {
-	APIVersion     string         `yaml:"apiVersion"`
-	Kind           string         `yaml:"kind"`
-	Clusters       []namedCluster `yaml:"clusters"`
-	Users          []namedUser    `yaml:"users"`
-	Contexts       []namedContext `yaml:"contexts"`
-	CurrentContext string         `yaml:"current-context"`
-}
-
-type namedCluster struct {
-	Name    string `yaml:"name"`
-	Cluster struct {
-		Server string `yaml:"server"`
-		CA     string `yaml:"certificate-authority-data"`
-	} `yaml:"cluster"`
-}
-
-type namedUser struct {
-	Name string `yaml:"name"`
-	User struct {
-		Certificate string `yaml:"client-certificate-data"`
-		Key         string `yaml:"client-key-data"`
-	} `yaml:"user"`
-}
-
-type namedContext struct {
-	Name    string `yaml:"name"`
-	Context struct {
-		Cluster string `yaml:"cluster"`
-		User    string `yaml:"user"`
-	} `yaml:"context"`
-}
-
-// kubeconfig embeds its files, so that it can be moved, and names its context:
-// kubeadm and kubectl config view --minify want a current-context.
-func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
-	slot, anchor := j.t.Slot(k.Slot), j.set.Anchor(k.CA)
-	if slot == nil || anchor == nil {
-		return File{}, fmt.Errorf("render %s: the set has no %s or no CA of %s", k.File, k.Slot, k.CA)
+func (j *job) nodeLines() []byte {
+	var out []byte
+	for _, role := range []topology.Role{topology.ControlPlane, topology.Worker} {
+		for _, n := range j.t.Nodes {
+			if n.Role == role && len(n.Addresses) > 0 {
+				out = append(out, n.Name+" "+n.Addresses[0]+" "+string(role)+"\n"...)
+			}
+		}
 	}
-	cert, _, err := j.content(slot, topology.FieldCert)
-	if err != nil {
-		return File{}, err
-	}
-	key, _, err := j.content(slot, topology.FieldKey)
-	if err != nil {
-		return File{}, err
-	}
-	cluster := namedCluster{Name: k.Cluster}
-	cluster.Cluster.Server = k.Server
-	cluster.Cluster.CA = base64.StdEncoding.EncodeToString(certificates(anchor))
-	user := namedUser{Name: cmp.Or(slot.Subject.CN, slot.ID.Name())}
-	user.User.Certificate = base64.StdEncoding.EncodeToString(cert.Data)
-	user.User.Key = base64.StdEncoding.EncodeToString(key.Data)
-	context := namedContext{Name: user.Name + "@" + k.Cluster}
-	context.Context.Cluster, context.Context.User = k.Cluster, user.Name
-	data, err := toYAML(kubeconfig{
-		APIVersion: "v1", Kind: "Config",
-		Clusters: []namedCluster{cluster}, Users: []namedUser{user}, Contexts: []namedContext{context},
-		CurrentContext: context.Name,
-	})
-	return File{
-		Path: treeDir + k.File, Data: data, Mode: modePrivate, Kind: KindKubeconfig,
-		Slot: k.Slot, Serial: cert.Serial, NotAfter: cert.NotAfter,
-	}, err
-}
-
-func toYAML(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	err := enc.Close()
-	return b.Bytes(), err
+	return out
 }

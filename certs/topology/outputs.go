@@ -135,6 +135,7 @@ type Step struct {
 	Run     []string    `yaml:"run"`     // commands to paste
 	Pin     AuthorityID `yaml:"pin"`
 	Layout  string      `yaml:"layout"` // only where this layout is written; empty: always
+	For     Role        `yaml:"for"`    // only where there is a further node of this role, beside the first control plane
 	When    string      `yaml:"when"`   // the condition under which it is there
 
 	Hosts []HostStep `yaml:"-"` // Run, filled in, for each host of Each; Run is empty then

@@ -30,10 +30,21 @@ func (r *resolver) outputs() {
 		}
 	}
 	for _, s := range p.NextSteps {
-		if r.met(s.When) {
+		if r.met(s.When) && r.further(s.For) {
 			t.NextSteps = append(t.NextSteps, r.step(s))
 		}
 	}
+}
+
+// further says whether there is a node of the role beside the first control plane.
+func (r *resolver) further(role Role) bool {
+	n := 0
+	for _, node := range r.nodes {
+		if node.Role == role {
+			n++
+		}
+	}
+	return role == "" || role == Worker && n > 0 || n > 1
 }
 
 func (r *resolver) secret(s Secret) Secret {

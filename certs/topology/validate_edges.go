@@ -73,6 +73,9 @@ func (v *validator) step(path string, s Step) {
 	if s.Pin != "" && !v.hasAuthority(s.Pin) {
 		v.bad(path+".pin", "unknown authority %q", s.Pin)
 	}
+	if s.For != "" && s.For != ControlPlane && s.For != Worker {
+		v.bad(path+".for", "must be control-plane, worker or left out, not %q", s.For)
+	}
 	if s.Layout != "" && !slices.Contains(v.p.AllLayouts(), s.Layout) {
 		v.bad(path+".layout", "layout %q is neither in layouts nor in offers", s.Layout)
 	}

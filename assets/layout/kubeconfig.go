@@ -1,0 +1,117 @@
+package layout
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"iter"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"certwright/certs/topology"
+)
+
+const kubeconfigDir = "kubeconfig/"
+
+// kubeconfigs writes each kubeconfig by itself, for those who want nothing
+// else of the tree.
+func kubeconfigs(j *job) iter.Seq2[File, error] {
+	return func(yield func(File, error) bool) {
+		for _, k := range j.t.Kubeconfigs {
+			f, err := j.kubeconfig(k)
+			f.Path = kubeconfigDir
+			if k.Node != "" {
+				f.Path += nodesDir + k.Node + "/"
+			}
+			f.Path += strings.ReplaceAll(strings.TrimSuffix(k.File, ".conf"), "/", "-") + ".conf"
+			if !yield(f, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// kubeconfig is client-go's Config, as far as we write it.
+type kubeconfig struct {
+	APIVersion     string         `yaml:"apiVersion"`
+	Kind           string         `yaml:"kind"`
+	Clusters       []namedCluster `yaml:"clusters"`
+	Users          []namedUser    `yaml:"users"`
+	Contexts       []namedContext `yaml:"contexts"`
+	CurrentContext string         `yaml:"current-context"`
+}
+
+type namedCluster struct {
+	Name    string `yaml:"name"`
+	Cluster struct {
+		Server string `yaml:"server"`
+		CA     string `yaml:"certificate-authority-data"`
+	} `yaml:"cluster"`
+}
+
+type namedUser struct {
+	Name string `yaml:"name"`
+	User struct {
+		Certificate string `yaml:"client-certificate-data"`
+		Key         string `yaml:"client-key-data"`
+	} `yaml:"user"`
+}
+
+type namedContext struct {
+	Name    string `yaml:"name"`
+	Context struct {
+		Cluster string `yaml:"cluster"`
+		User    string `yaml:"user"`
+	} `yaml:"context"`
+}
+
+// kubeconfig embeds its files, so that it can be moved, and names its context:
+// kubeadm and kubectl config view --minify want a current-context. Its path is
+// the caller's to set.
+func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
+	slot, anchor := j.t.Slot(k.Slot), j.set.Anchor(k.CA)
+	if slot == nil || anchor == nil {
+		return File{}, fmt.Errorf("render %s: the set has no %s or no CA of %s", k.File, k.Slot, k.CA)
+	}
+	cert, _, err := j.content(slot, topology.FieldCert)
+	if err != nil {
+		return File{}, err
+	}
+	key, _, err := j.content(slot, topology.FieldKey)
+	if err != nil {
+		return File{}, err
+	}
+	cluster := namedCluster{Name: k.Cluster}
+	cluster.Cluster.Server = k.Server
+	cluster.Cluster.CA = base64.StdEncoding.EncodeToString(certificates(anchor))
+	user := namedUser{Name: cmp.Or(k.User, slot.Subject.CN, slot.ID.Name())}
+	user.User.Certificate = base64.StdEncoding.EncodeToString(cert.Data)
+	user.User.Key = base64.StdEncoding.EncodeToString(key.Data)
+	context := namedContext{Name: user.Name + "@" + k.Cluster}
+	context.Context.Cluster, context.Context.User = k.Cluster, user.Name
+	data, err := toYAML(kubeconfig{
+		APIVersion: "v1", Kind: "Config",
+		Clusters: []namedCluster{cluster}, Users: []namedUser{user}, Contexts: []namedContext{context},
+		CurrentContext: context.Name,
+	})
+	if err != nil {
+		err = fmt.Errorf("render %s: %w", k.File, err)
+	}
+	return File{
+		Data: data, Mode: modePrivate, Kind: KindKubeconfig,
+		Slot: k.Slot, Serial: cert.Serial, NotAfter: cert.NotAfter,
+	}, err
+}
+
+func toYAML(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	err := enc.Close()
+	return b.Bytes(), err
+}
