@@ -68,6 +68,7 @@ func New(in Input) *Model {
 	if m.Title == "" {
 		m.Title = m.Profile
 	}
+	m.grouping = newGrouping(t.Profile)
 	b := &builder{in: &in, m: m, above: map[string]*Node{}, due: map[topology.SlotID]bool{}, files: map[topology.SlotID][]File{}}
 	for _, c := range t.Components {
 		for _, s := range t.Due(c.ID, in.mode(c.ID)) {
@@ -81,6 +82,7 @@ func New(in Input) *Model {
 	b.leaves()
 	b.shared()
 	b.calls()
+	b.groups()
 	b.findings()
 	b.openings()
 	for _, n := range m.Roots {
@@ -381,6 +383,7 @@ func (b *builder) leaves() {
 		switch s.Kind {
 		case topology.Leaf:
 			n := b.node(s, Leaf)
+			b.m.grouping.note(n)
 			b.put(n, b.signer(s))
 		case topology.KeyPair:
 			n := b.node(s, KeyPair)

@@ -26,7 +26,7 @@ const callsFrom = 84
 // come first, then those of the node.
 func CallRows(m *Model, o CallOptions) []Row {
 	g := glyphsFor(o.ASCII)
-	calls := m.Calls
+	calls := m.listed(o.Node)
 	each := 1
 	if o.Width < callsFrom {
 		each = 3
@@ -88,6 +88,9 @@ func (c *Call) involves(n *Node) bool {
 	case n.Kind == Authority:
 		return c.ServerCA == n.Authority || c.ClientCA == n.Authority
 	}
+	if c.grouped() {
+		return c.Server.Base() == n.Slot.Base() || c.Mutual && c.Client.Base() == n.Slot.Base()
+	}
 	return c.client == n || c.server == n
 }
 
@@ -97,6 +100,8 @@ func proofMark(c *Call, g *glyphs) (string, theme.Role) {
 		return g.good, theme.Good
 	case Failed:
 		return g.bad, theme.Bad
+	case Advised:
+		return g.warn, theme.Warn
 	case Proving:
 		return g.busy, theme.Busy
 	}
@@ -108,11 +113,11 @@ func (p *pane) callTable(m *Model, calls []*Call, selected *Node) {
 	from, carry, to, serve := 0, 0, 0, 0
 	for _, c := range calls {
 		from, to = max(from, ansi.StringWidth(c.From)), max(to, ansi.StringWidth(c.To))
-		carry, serve = max(carry, ansi.StringWidth(c.carries())), max(serve, ansi.StringWidth(c.serves()))
+		carry, serve = max(carry, ansi.StringWidth(m.carries(c))), max(serve, ansi.StringWidth(m.serves(c)))
 	}
-	from, to, carry, serve = min(max(from, 6), 22), min(max(to, 6), 22), min(max(carry, 8), 22), min(max(serve, 8), 22)
+	from, to, carry, serve = min(max(from, 6), 22), min(max(to, 6), 22), min(max(carry, 8), 30), min(max(serve, 8), 24)
 	var head Row
-	head.add(theme.Faint, "  "+pad("caller", from)+"    "+pad("presents", carry)+"      "+pad("called", to)+"  "+pad("presents", serve)+"  trust")
+	head.add(theme.Faint, "  "+pad("caller", from)+"    "+pad("presents", carry)+"     "+pad("called", to)+"  "+pad("presents", serve)+"  trust")
 	p.rows = append(p.rows, clip(head, p.width, p.g))
 	var failed []*Call
 	for _, c := range calls {
@@ -121,17 +126,17 @@ func (p *pane) callTable(m *Model, calls []*Call, selected *Node) {
 		var r Row
 		r.add(markRole, mark)
 		r.add(role, " "+pad(cut(c.From, from, p.g.ellipsis), from)+" ")
-		text := cut(c.carries(), carry, p.g.ellipsis)
+		text := cut(m.carries(c), carry, p.g.ellipsis)
 		fill := carry - ansi.StringWidth(text)
 		r.add(theme.Border, p.g.line+p.g.line)
 		r.add(carryRole(c, role), " "+text+" ")
 		r.add(theme.Border, strings.Repeat(p.g.line, fill+2)+p.g.tip)
 		r.add(role, " "+pad(cut(c.To, to, p.g.ellipsis), to))
-		r.add(role, "  "+pad(cut(c.serves(), serve, p.g.ellipsis), serve))
+		r.add(role, "  "+pad(cut(m.serves(c), serve, p.g.ellipsis), serve))
 		r.add(theme.Faint, "  "+m.trusts(c)+dialled(c, ", "))
 		p.rows = append(p.rows, clip(r, p.width, p.g))
 		p.reason(c, failed)
-		if c.Proof == Failed {
+		if c.Problem != "" {
 			failed = append(failed, c)
 		}
 	}
@@ -145,7 +150,7 @@ func (p *pane) callBlock(m *Model, c *Call, selected *Node) {
 	r.add(markRole, mark)
 	r.add(role, " "+c.From+" "+p.g.arrow+" "+c.To)
 	p.rows = append(p.rows, clip(r, p.width, p.g))
-	p.row(theme.Plain, "  "+c.carries()+" "+p.g.arrow+" "+c.serves())
+	p.row(theme.Plain, "  "+m.carries(c)+" "+p.g.arrow+" "+m.serves(c))
 	if c.Proof == Failed {
 		p.reason(c, nil)
 		return
@@ -155,11 +160,15 @@ func (p *pane) callBlock(m *Model, c *Call, selected *Node) {
 
 // reason is why a call fails, unless one before it failed for the same reason.
 func (p *pane) reason(c *Call, before []*Call) {
-	if c.Proof != Failed || c.Problem == "" || slices.ContainsFunc(before, c.failsAs) {
+	if c.Proof != Failed && c.Proof != Advised || c.Problem == "" || slices.ContainsFunc(before, c.failsAs) {
 		return
 	}
+	role := theme.Bad
+	if c.Proof == Advised {
+		role = theme.Warn
+	}
 	for _, line := range wrap(c.Problem, p.width-4) {
-		p.row(theme.Bad, "    "+line)
+		p.row(role, "    "+line)
 	}
 	text := ""
 	if c.Has != "" {
@@ -197,19 +206,19 @@ func pad(text string, width int) string {
 }
 
 // carries is what the client presents.
-func (c *Call) carries() string {
-	if !c.Mutual || c.client == nil {
+func (m *Model) carries(c *Call) string {
+	if !c.Mutual {
 		return "no certificate"
 	}
-	return c.client.Title
+	return m.presented(c, c.client)
 }
 
 // serves is what the server presents.
-func (c *Call) serves() string {
+func (m *Model) serves(c *Call) string {
 	if c.server == nil {
 		return safe(string(c.Server))
 	}
-	return c.server.Title
+	return m.presented(c, c.server)
 }
 
 // trusts says whose certificates the two sides believe.
@@ -228,6 +237,9 @@ func (m *Model) trusts(c *Call) string {
 
 // dialled is how many names are dialled, or the only one.
 func dialled(c *Call, before string) string {
+	if c.grouped() {
+		return before + c.pairs()
+	}
 	switch len(c.Dials) {
 	case 0:
 		return ""

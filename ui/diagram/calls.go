@@ -53,10 +53,13 @@ func together(ps []Proof) Proof {
 
 func (b *builder) call(e *topology.Edge, hs []prove.Handshake) *Call {
 	c := &Call{
-		ID: safe(e.ID), Title: safe(e.Title), From: safe(e.Client.Name), To: safe(e.Server.Name),
+		ID: safe(e.ID), Edge: e.Base, Pairs: e.Pairs, Title: safe(e.Title), From: safe(e.Client.Name), To: safe(e.Server.Name),
 		Client: e.Client.Slot, Server: e.Server.Slot, Mutual: e.ClientCA != "", ServerCA: e.ServerCA, ClientCA: e.ClientCA, Note: safe(e.Note),
 		client: b.m.byID[safe(string(e.Client.Slot))], server: b.m.byID[safe(string(e.Server.Slot))],
-		lane: e.ServerCA,
+		lane: e.ServerCA, programs: [2]string{b.m.grouping.program(e, false), b.m.grouping.program(e, true)},
+	}
+	if c.Edge == "" {
+		c.Edge = e.ID
 	}
 	if c.lane == "" {
 		c.lane = e.ClientCA
@@ -72,8 +75,11 @@ func (b *builder) call(e *topology.Edge, hs []prove.Handshake) *Call {
 	if len(e.Dials) == 0 && len(hs) > 0 {
 		proofs = append(proofs, outcome(hs))
 	}
-	if len(proofs) > 0 {
+	switch {
+	case len(proofs) > 0:
 		c.Proof = together(proofs)
+	case len(hs) > 0:
+		c.Proof = Advised
 	}
 	b.blame(c, hs)
 	b.attach(c)
@@ -123,7 +129,7 @@ func (b *builder) blame(c *Call, hs []prove.Handshake) {
 		if c.User == "" {
 			c.User, c.Groups = safe(h.User), safeAll(h.Groups)
 		}
-		if h.OK || h.Advised != "" || c.Problem != "" {
+		if h.OK || h.Advised != "" && c.Proof != Advised || c.Problem != "" {
 			continue
 		}
 		what := strings.TrimSuffix(h.Problem, "; "+h.Fix)
@@ -131,6 +137,10 @@ func (b *builder) blame(c *Call, hs []prove.Handshake) {
 		what = strings.TrimSuffix(what, "; it has "+h.Has)
 		c.Problem, c.Fix, c.Error = message(what), message(h.Fix), message(h.Error)
 		c.Has, c.Needs = message(h.Has), message(h.Needs)
+		if c.Proof == Advised {
+			c.Note = strings.TrimPrefix(c.Note+"; "+safe(h.Advised), "; ")
+			continue
+		}
 		n := b.m.byID[safe(string(h.Blame))]
 		if n == nil {
 			n = c.server

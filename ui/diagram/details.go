@@ -145,6 +145,11 @@ func (p *pane) problems(n *Node) {
 			said = append(said, c)
 		}
 	}
+	for _, c := range n.calls {
+		if c.Proof == Advised && (c.client == n || c.server == n) {
+			p.marked(p.g.warn, theme.Warn, c.Problem+" ("+c.Note+")")
+		}
+	}
 	for _, f := range n.Findings {
 		if f.Severity != check.Error {
 			p.finding(f)

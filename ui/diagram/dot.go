@@ -108,7 +108,7 @@ func (w *dot) box(n *Node, indent string) {
 func (w *dot) calls() {
 	programs := map[string]string{}
 	drawn := map[[3]string]bool{}
-	for _, c := range w.m.Calls {
+	for _, c := range w.m.groups {
 		if c.server == nil || !w.drawn[c.server] {
 			continue
 		}

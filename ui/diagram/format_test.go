@@ -21,8 +21,20 @@ import (
 	"certwright/ui/diagram"
 )
 
+// made keeps the inputs: the sets behind them cost signatures and handshakes.
+var made map[string]diagram.Input
+
 // inputs are the states that every drawing must survive.
 func inputs(t testing.TB) map[string]diagram.Input {
+	t.Helper()
+	if made == nil {
+		made = makeInputs(t)
+	}
+	return made
+}
+
+func makeInputs(t testing.TB) map[string]diagram.Input {
+	t.Helper()
 	hostile := proved(t, nil)
 	const evil = "\x1b[2J</text><script>alert(1)</script>\"]; click n0 \"x\" %%{init}%% \\N \u202e\x00 & 'q' `"
 	topo := *hostile.Topology

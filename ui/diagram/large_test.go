@@ -20,27 +20,28 @@ func fleet(t testing.TB, nodes int) diagram.Input {
 		Components:  []topology.ComponentSpec{{ID: "kube", Title: "kube", Authority: "kube"}, {ID: "etcd", Title: "etcd", Authority: "etcd"}},
 	}
 	both := []topology.Usage{topology.ServerAuth, topology.ClientAuth}
-	slot := func(id topology.SlotID, kind topology.Kind, title string, usages ...topology.Usage) {
-		p.Slots = append(p.Slots, topology.SlotSpec{ID: id, Kind: kind, Title: title, Usages: usages, Subject: topology.Subject{CN: string(id)}})
+	slot := func(id topology.SlotID, kind topology.Kind, per topology.Per, title string, usages ...topology.Usage) {
+		p.Slots = append(p.Slots, topology.SlotSpec{ID: id, Kind: kind, Per: per, Title: title, Usages: usages, Subject: topology.Subject{CN: string(id)}})
 	}
 	edge := func(id string, from, to topology.End, ca topology.AuthorityID) {
 		p.Edges = append(p.Edges, topology.EdgeSpec{ID: id, Client: from, Server: to, ServerCA: ca, ClientCA: ca})
 	}
-	slot("kube/ca", topology.CA, "kube CA")
-	slot("etcd/ca", topology.CA, "etcd CA")
-	slot("kube/apiserver", topology.Leaf, "API server", both...)
-	slot("etcd/server", topology.Leaf, "etcd server", both...)
-	slot("etcd/client", topology.Leaf, "etcd client", topology.ClientAuth)
+	slot("kube/ca", topology.CA, "", "kube CA")
+	slot("etcd/ca", topology.CA, "", "etcd CA")
+	slot("kube/apiserver", topology.Leaf, "", "API server", both...)
+	slot("etcd/server", topology.Leaf, "", "etcd server", both...)
+	slot("etcd/client", topology.Leaf, "", "etcd client", topology.ClientAuth)
+	slot("kube/kubelet-client", topology.Leaf, topology.PerNode, "kubelet client", topology.ClientAuth)
+	slot("kube/kubelet-server", topology.Leaf, topology.PerNode, "kubelet server", topology.ServerAuth)
 	edge("etcd", topology.End{Name: "API server", Slot: "etcd/client"}, topology.End{Name: "etcd", Slot: "etcd/server"}, "etcd")
+	edge("up", topology.End{Name: "kubelet", Slot: "kube/kubelet-client"}, topology.End{Name: "API server", Slot: "kube/apiserver"}, "kube")
+	edge("down", topology.End{Name: "API server", Slot: "kube/apiserver"}, topology.End{Name: "kubelet", Slot: "kube/kubelet-server"}, "kube")
+	var workers []topology.Node
 	for i := range nodes {
-		client := topology.SlotID(fmt.Sprintf("kube/kubelet-client@worker-%d", i))
-		server := topology.SlotID(fmt.Sprintf("kube/kubelet-server@worker-%d", i))
-		slot(client, topology.Leaf, "kubelet client", topology.ClientAuth)
-		slot(server, topology.Leaf, "kubelet server", topology.ServerAuth)
-		edge(fmt.Sprintf("up-%d", i), topology.End{Name: "kubelet", Slot: client}, topology.End{Name: "API server", Slot: "kube/apiserver"}, "kube")
-		edge(fmt.Sprintf("down-%d", i), topology.End{Name: "API server", Slot: "kube/apiserver"}, topology.End{Name: "kubelet", Slot: server}, "kube")
+		workers = append(workers, topology.Node{Name: fmt.Sprintf("worker-%d", i), Role: topology.Worker, Addresses: []string{fmt.Sprintf("10.1.%d.%d", i/250, i%250+1)}})
 	}
-	topo, problems := topology.Resolve(p, nil)
+	workers[0].Role = topology.ControlPlane
+	topo, problems := topology.ResolveNodes(p, nil, workers)
 	for _, problem := range problems {
 		t.Fatal(problem)
 	}
@@ -54,11 +55,11 @@ func TestTenThousandCertificatesFoldIntoOneLine(t *testing.T) {
 		t.Fatalf("%d lines are visible, want at most 20", len(lines))
 	}
 	var text []string
-	for _, r := range diagram.Rows(lines, diagram.RowOptions{Width: 60}) {
+	for _, r := range diagram.Rows(lines, diagram.RowOptions{Width: 90}) {
 		text = append(text, r.Text())
 	}
 	all := strings.Join(text, "\n")
-	for _, want := range []string{"API server", "kubelet client worker-0", "kubelet server worker-0", "… 9,993 more"} {
+	for _, want := range []string{"API server", "kubelet client of worker-0", "kubelet server of worker-0", "… 9,993 more"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no line says %q:\n%s", want, all)
 		}

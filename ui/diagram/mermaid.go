@@ -135,7 +135,7 @@ func (w *mermaid) calls() []int {
 	var failed []int
 	drawn := map[[3]string]bool{}
 	programs := map[string]string{}
-	for _, c := range w.m.Calls {
+	for _, c := range w.m.groups {
 		from := ""
 		if c.client != nil && c.Mutual && w.drawn[c.client] {
 			from = w.ids[c.client]

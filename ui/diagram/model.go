@@ -46,6 +46,8 @@ type Model struct {
 	nodes    []*Node // in the order of the tree
 	byID     map[string]*Node
 	problems []*Node
+	groups   []*Call // the calls, those of one edge of the profile together
+	grouping *grouping
 	lanes    []topology.AuthorityID // in the profile's order
 	titles   map[topology.AuthorityID]string
 }
@@ -69,6 +71,9 @@ const (
 	Proving  Proof = "proving"
 	Proved   Proof = "proved"
 	Failed   Proof = "failed"
+	// Advised says that it failed, but only under names for which that is no
+	// error: it is good to have.
+	Advised Proof = "advised"
 )
 
 // Node is one certificate or key pair.
@@ -150,6 +155,8 @@ type Opens struct {
 // Call is one TLS connection of the running cluster.
 type Call struct {
 	ID       string               `json:"id"`
+	Edge     string               `json:"edge"`            // the profile's name for it
+	Pairs    int                  `json:"pairs,omitempty"` // how many pairs of nodes the cluster has of it
 	Title    string               `json:"title"`
 	From     string               `json:"from"` // the programs
 	To       string               `json:"to"`
@@ -171,6 +178,9 @@ type Call struct {
 
 	client, server *Node
 	lane           topology.AuthorityID
+	programs       [2]string // From and To without their nodes
+	members        []*Call   // of a group, those that it stands for
+	failed         int       // of them
 }
 
 // Dial is one name or address that a client uses.

@@ -197,11 +197,14 @@ func foldRow(r *Row, l Line, o RowOptions, g *glyphs) {
 func rightColumns(l Line, o RowOptions, g *glyphs) Row {
 	n := l.Node
 	var r Row
+	text, endRole := ending(n)
 	if o.Width >= usageFrom {
 		width := 8
 		if o.Width >= glyphFrom {
 			width = 18
 		}
+		// A longer ending takes its room from this column, which begins where it does elsewhere.
+		width -= max(0, ansi.StringWidth(text)-daysWidth+1)
 		usage := usageText(l, o.Width >= glyphFrom, g)
 		role := theme.Plain
 		if n.CA() || n.NotWritten {
@@ -211,12 +214,11 @@ func rightColumns(l Line, o RowOptions, g *glyphs) Row {
 		r.add(role, cut(usage, width, g.ellipsis))
 		r.to(width + 1)
 	}
-	text, role := ending(n)
 	mark, markRole := nodeMark(n, g, l.closed)
 	r.add(theme.Plain, " ")
 	r.add(markRole, mark)
 	r.add(theme.Plain, strings.Repeat(" ", max(1, daysWidth-ansi.StringWidth(text))))
-	r.add(role, text)
+	r.add(endRole, text)
 	return r
 }
 
@@ -248,7 +250,7 @@ func usageText(l Line, long bool, g *glyphs) string {
 func ending(n *Node) (string, theme.Role) {
 	switch {
 	case n.State == Missing:
-		return "not given", theme.Warn
+		return "missing", theme.Warn
 	case n.State == Pending:
 		return "checking", theme.Busy
 	case n.Kind == KeyPair:

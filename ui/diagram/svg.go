@@ -25,7 +25,6 @@ const (
 	barHeight  = 66.0
 	barGap     = 78.0
 	chipHeight = 25.0
-	chipGap    = 8.0
 	badge      = 16.0
 	loopDepth  = 30.0
 )
@@ -66,13 +65,12 @@ type drawing struct {
 	width  float64
 	height float64
 
-	columnWidth float64
-	lanes       []box
-	laneTop     float64
-	columns     []float64 // the middle of each column of the plan
-	bars        []box
-	spare       [][]*Node // leaves of a lane that no call shows
-	reasons     []string
+	lanes   []box
+	laneTop float64
+	columns []float64 // the middle of each column of the plan
+	widths  []float64 // of each column
+	bars    []box
+	spare   [][]*Node // leaves of a lane that no call shows
 }
 
 type box struct{ x, y, w, h float64 }
@@ -95,12 +93,8 @@ func (d *drawing) description() string {
 			fmt.Fprintf(&b, " %s signs %s.", n.Title, plural(n.leaves, "certificate"))
 		}
 	}
-	for i, c := range d.m.Calls {
-		if i == 40 {
-			fmt.Fprintf(&b, " And %d more calls.", len(d.m.Calls)-i)
-			break
-		}
-		fmt.Fprintf(&b, " %s calls %s (%s).", c.From, c.To, c.Proof)
+	for _, c := range d.m.groups {
+		fmt.Fprintf(&b, " %s calls %s (%s).", c.programs[0], c.programs[1], c.Proof)
 	}
 	return b.String()
 }
@@ -108,27 +102,27 @@ func (d *drawing) description() string {
 // measure decides every size, from the texts and the plan.
 func (d *drawing) measure() {
 	p := d.plan
-	d.columnWidth = columnMin
-	for i := range p.columns {
-		for _, n := range []*Node{p.columns[i].arrows[0].call.client, p.columns[i].arrows[0].call.server} {
-			if n != nil {
-				d.columnWidth = max(d.columnWidth, textWidth(n.Title, textSize)+badge+chipGap*3+14)
-			}
-		}
-	}
-	d.columnWidth = min(d.columnWidth, columnMax)
+	d.measureColumns()
 	d.spareLeaves()
 	x := margin
 	d.columns = make([]float64, len(p.columns))
 	for lane := range p.lanes {
-		n := 0
+		used := 0.0
 		for _, c := range p.across {
 			if p.columns[c].lane == lane {
-				d.columns[c] = x + lanePad + (float64(n)+0.5)*d.columnWidth
-				n++
+				d.columns[c] = x + lanePad + used + d.widths[c]/2
+				used += d.widths[c]
 			}
 		}
-		w := float64(max(n, 1))*d.columnWidth + 2*lanePad
+		w := max(used, columnMin) + 2*lanePad
+		if need := d.headWidth(lane); need > w {
+			for c := range p.columns {
+				if p.columns[c].lane == lane {
+					d.columns[c] += (need - w) / 2
+				}
+			}
+			w = need
+		}
 		d.lanes = append(d.lanes, box{x: x, w: w})
 		x += w + laneGap
 	}
@@ -148,6 +142,38 @@ func (d *drawing) measure() {
 	}
 }
 
+// measureColumns makes each column as wide as the names at its two ends.
+func (d *drawing) measureColumns() {
+	p := d.plan
+	d.widths = make([]float64, len(p.columns))
+	for i, c := range p.columns {
+		w := columnMin
+		for _, b := range []int{c.from, c.to} {
+			for _, n := range d.shown(i, b) {
+				w = max(w, textWidth(d.m.title(n), textSize)+badge+44)
+			}
+			if first, last := p.span(b); first == last {
+				w = max(w, textWidth(p.bars[b].name, textSize+1)*1.08+32)
+			}
+		}
+		for _, a := range c.arrows {
+			text, _ := labelText(a)
+			w = max(w, textWidth(text[0]+text[1], smallSize)+22)
+		}
+		d.widths[i] = min(w, columnMax)
+	}
+}
+
+// headWidth is what the CA on top of a lane needs.
+func (d *drawing) headWidth(lane int) float64 {
+	n := d.m.authority(d.plan.lanes[lane])
+	if n == nil {
+		return 0
+	}
+	end, _ := ending(n)
+	return min(max(textWidth(n.Title, 15)*1.08+textWidth(end, smallSize)+badge+56, textWidth(caption(n), smallSize)+30), 320)
+}
+
 // measureBars places the bars level by level, with room below a level for the
 // arrows that pull it apart from the next.
 func (d *drawing) measureBars(y float64) {
@@ -162,7 +188,8 @@ func (d *drawing) measureBars(y float64) {
 		if last < 0 {
 			continue
 		}
-		left, right := d.columns[p.across[first]]-d.columnWidth/2, d.columns[p.across[last]]+d.columnWidth/2
+		left := d.columns[p.across[first]] - d.widths[p.across[first]]/2
+		right := d.columns[p.across[last]] + d.widths[p.across[last]]/2
 		d.bars[b] = box{left + 4, y + float64(p.bars[b].level)*(barHeight+barGap), right - left - 8, barHeight}
 	}
 	d.height = y
@@ -182,8 +209,15 @@ func (d *drawing) loops(b int) bool {
 // spareLeaves lists the leaves of each lane that no call presents.
 func (d *drawing) spareLeaves() {
 	d.spare = make([][]*Node, len(d.plan.lanes))
+	called := map[*Node]bool{}
+	for _, c := range d.m.groups {
+		called[d.m.standIn(c.server)] = true
+		if c.Mutual {
+			called[d.m.standIn(c.client)] = true
+		}
+	}
 	for _, n := range d.m.nodes {
-		if n.Kind != Leaf || slices.ContainsFunc(n.calls, func(c *Call) bool { return c.server == n || c.client == n && c.Mutual }) {
+		if n.Kind != Leaf || d.m.standIn(n) != n || called[n] {
 			continue
 		}
 		if i := slices.Index(d.plan.lanes, n.Authority); i >= 0 {
@@ -240,7 +274,7 @@ func (d *drawing) drawLanes() {
 				d.text(l.x+lanePad+8, y+17, "muted", thousands(len(d.spare[i])-j)+" more")
 				break
 			}
-			d.chip(leaf, leaf.Title, l.x+lanePad+4, y, min(l.w-2*lanePad-8, d.columnWidth*1.5), i)
+			d.chip(leaf, d.m.title(leaf), l.x+lanePad+4, y, min(l.w-2*lanePad-8, columnMax), i)
 		}
 	}
 }

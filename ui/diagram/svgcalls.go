@@ -48,9 +48,9 @@ func (d *drawing) chips(b int) {
 			if place > first && p.columns[p.across[place-1]].lane == p.columns[i].lane && slices.Contains(d.shown(p.across[place-1], b), n) {
 				continue // drawn with the column before
 			}
-			left, right := d.columns[i]-d.columnWidth/2+10, d.columns[p.across[end]]+d.columnWidth/2-10
+			left, right := d.columns[i]-d.widths[i]/2+10, d.columns[p.across[end]]+d.widths[p.across[end]]/2-10
 			lane := max(0, slices.Index(p.lanes, n.Authority))
-			d.chip(n, n.Title, left, d.bars[b].y+barHeight-chipHeight-8, right-left, lane)
+			d.chip(n, d.m.title(n), left, d.bars[b].y+barHeight-chipHeight-8, right-left, lane)
 			break // the two ends of a loop present the same, or the client's stands for both
 		}
 	}
@@ -65,11 +65,11 @@ func (d *drawing) shown(col, b int) []*Node {
 		if a.back {
 			client, server = server, client
 		}
-		if client == b && a.call.Mutual && a.call.client != nil && !slices.Contains(out, a.call.client) {
-			out = append(out, a.call.client)
+		if client == b && a.call.Mutual && a.call.client != nil && !slices.Contains(out, d.m.standIn(a.call.client)) {
+			out = append(out, d.m.standIn(a.call.client))
 		}
-		if server == b && a.call.server != nil && !slices.Contains(out, a.call.server) {
-			out = append(out, a.call.server)
+		if server == b && a.call.server != nil && !slices.Contains(out, d.m.standIn(a.call.server)) {
+			out = append(out, d.m.standIn(a.call.server))
 		}
 	}
 	return out
@@ -78,7 +78,7 @@ func (d *drawing) shown(col, b int) []*Node {
 func (d *drawing) drawArrows() {
 	for i, c := range d.plan.columns {
 		if c.from == c.to {
-			d.loop(d.columns[i], c)
+			d.loop(d.columns[i], c, d.widths[i])
 			continue
 		}
 		for j, a := range c.arrows {
@@ -86,7 +86,7 @@ func (d *drawing) drawArrows() {
 			if len(c.arrows) == 2 {
 				shift = 13 * float64(2*j-1)
 			}
-			d.arrow(d.columns[i]+shift, c, a, shift)
+			d.arrow(d.columns[i]+shift, c, a, shift, d.widths[i])
 		}
 	}
 }
@@ -113,7 +113,7 @@ func tipClass(lane int, c *Call) string {
 	return fmt.Sprintf("fill%d", lane%palette)
 }
 
-func (d *drawing) arrow(x float64, c column, a arrow, shift float64) {
+func (d *drawing) arrow(x float64, c column, a arrow, shift, width float64) {
 	from, to := d.bars[c.from], d.bars[c.to]
 	if a.back {
 		from, to = to, from
@@ -124,25 +124,25 @@ func (d *drawing) arrow(x float64, c column, a arrow, shift float64) {
 	}
 	d.f(`<g><title>%s</title><path class="%s" d="M%s %s V%s"/><path class="%s" d="M%s %s l-5 %s h10 z"/>`,
 		xmlText(d.tooltip(a.call)), lineClass(c.lane, a.call), px(x), px(start), px(end+tip), tipClass(c.lane, a.call), px(x), px(end), px(tip))
-	d.label(x, d.labelY(c, from, to), a, c.lane, shift)
+	d.label(x, d.labelY(from, to), a, c.lane, shift, width)
 	d.f(`</g>`)
 }
 
 // labelY is where the label of an arrow stands: in the first gap between levels
 // that it passes, where nothing else is in its column.
-func (d *drawing) labelY(_ column, from, to box) float64 {
+func (d *drawing) labelY(from, to box) float64 {
 	return min(from.y, to.y) + barHeight + barGap/2
 }
 
 // loop is a call of a program to others of its kind.
-func (d *drawing) loop(x float64, c column) {
+func (d *drawing) loop(x float64, c column, width float64) {
 	a := c.arrows[0]
 	b := d.bars[c.from]
 	y, reach := b.y+b.h, 34.0
 	d.f(`<g><title>%s</title><path class="%s" d="M%s %s v%s a12 12 0 0 0 12 12 h%s a12 12 0 0 0 12 -12 v-%s"/><path class="%s" d="M%s %s l-5 9 h10 z"/>`,
 		xmlText(d.tooltip(a.call)), lineClass(c.lane, a.call), px(x-reach), px(y), px(loopDepth-12), px(2*reach-24), px(loopDepth-21), tipClass(c.lane, a.call), px(x+reach), px(y))
 	text, class := labelText(a)
-	d.f(`<text class="%s mid" x="%s" y="%s">%s</text>`, class, px(x), px(y+loopDepth+14), xmlText(fit(text[0]+text[1], smallSize, d.columnWidth)))
+	d.f(`<text class="%s mid" x="%s" y="%s">%s</text>`, class, px(x), px(y+loopDepth+14), xmlText(fit(text[0]+text[1], smallSize, width)))
 	d.f(`</g>`)
 }
 
@@ -154,6 +154,8 @@ func labelText(a arrow) (text [2]string, class string) {
 		text[0], class = "✓ ", "ok small"
 	case Failed:
 		text[0], class = "✗ ", "badtext small"
+	case Advised:
+		text[0] = "! "
 	}
 	switch {
 	case !a.call.Mutual:
@@ -164,6 +166,8 @@ func labelText(a arrow) (text [2]string, class string) {
 		text[0] += "mutual"
 	}
 	switch n := len(a.call.Dials); {
+	case a.call.grouped():
+		text[1] = " · " + a.call.pairs()
 	case a.count > 1:
 		text[1] = " ×" + thousands(a.count)
 	case n > 1:
@@ -174,7 +178,7 @@ func labelText(a arrow) (text [2]string, class string) {
 
 // label writes an arrow's label. Two arrows in one column have theirs on their
 // outer sides, in two rows.
-func (d *drawing) label(x, y float64, a arrow, lane int, shift float64) {
+func (d *drawing) label(x, y float64, a arrow, lane int, shift, width float64) {
 	text, class := labelText(a)
 	if shift != 0 {
 		anchor, tx := "end", x-8
@@ -193,7 +197,7 @@ func (d *drawing) label(x, y float64, a arrow, lane int, shift float64) {
 		return
 	}
 	whole := text[0] + text[1]
-	w := min(textWidth(whole, smallSize)+14, d.columnWidth-4)
+	w := min(textWidth(whole, smallSize)+14, width-4)
 	d.f(`<rect class="label line%d" x="%s" y="%s" width="%s" height="19" rx="9.5"/>`, lane%palette, px(x-w/2), px(y-10), px(w))
 	d.f(`<text class="%s mid" x="%s" y="%s">%s</text>`, class, px(x), px(y+3.5), xmlText(fit(whole, smallSize, w-8)))
 }
@@ -201,7 +205,7 @@ func (d *drawing) label(x, y float64, a arrow, lane int, shift float64) {
 // tooltip is the call in a sentence.
 func (d *drawing) tooltip(c *Call) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s calls %s: %s", c.From, c.To, d.m.trusts(c))
+	fmt.Fprintf(&b, "%s calls %s: %s", c.programs[0], c.programs[1], d.m.trusts(c))
 	for i, dial := range c.Dials {
 		if i == 8 {
 			fmt.Fprintf(&b, ", %d more", len(c.Dials)-i)
@@ -252,7 +256,7 @@ func (d *drawing) footer() {
 
 // draws says whether the picture has a line of that kind.
 func (d *drawing) draws(kind string) bool {
-	return slices.ContainsFunc(d.m.Calls, func(c *Call) bool {
+	return slices.ContainsFunc(d.m.groups, func(c *Call) bool {
 		switch {
 		case !c.Mutual:
 			return kind == "server certificate only"
@@ -267,7 +271,7 @@ func (d *drawing) draws(kind string) bool {
 func (d *drawing) failures(y float64) float64 {
 	const most = 6
 	var said []*Call
-	for _, c := range d.m.Calls {
+	for _, c := range d.m.groups {
 		if c.Proof != Failed || len(said) == most || slices.ContainsFunc(said, c.failsAs) {
 			continue
 		}

@@ -31,9 +31,8 @@ type arrow struct {
 
 // bar is one program.
 type bar struct {
-	name    string
-	columns []int // in the order of arrange
-	level   int
+	name  string
+	level int
 }
 
 // arrangement is the picture before it has sizes.
@@ -66,8 +65,8 @@ func arrangeCalls(m *Model) *arrangement {
 		}
 		return i
 	}
-	for _, c := range m.Calls {
-		p.addCall(c, max(0, slices.Index(p.lanes, c.lane)), barOf(c.From), barOf(c.To))
+	for _, c := range m.groups {
+		p.addCall(c, max(0, slices.Index(p.lanes, c.lane)), barOf(c.programs[0]), barOf(c.programs[1]))
 	}
 	slices.SortStableFunc(p.columns, func(a, b column) int { return cmp.Compare(a.lane, b.lane) })
 	p.arrange()

@@ -131,7 +131,7 @@ func (m *Model) Legend() string {
 func (m *Model) ProofWords() string {
 	switch m.Proof {
 	case Proved:
-		return "all " + plural(len(m.Calls), "call") + " proved by real handshakes"
+		return "all " + m.countCalls() + " proved by real handshakes"
 	case Failed:
 		failed := 0
 		for _, c := range m.Calls {
@@ -140,13 +140,25 @@ func (m *Model) ProofWords() string {
 			}
 		}
 		if failed == 1 {
-			return "1 of " + plural(len(m.Calls), "call") + " fails"
+			return "1 of " + m.countCalls() + " fails"
 		}
-		return thousands(failed) + " of " + plural(len(m.Calls), "call") + " fail"
+		return thousands(failed) + " of " + m.countCalls() + " fail"
 	case Proving:
 		return "proving" + fine.ellipsis
 	}
 	return "not proved yet"
+}
+
+// countCalls is how many calls there are, and says when they are a sample.
+func (m *Model) countCalls() string {
+	all := 0
+	for _, g := range m.groups {
+		all += max(1, g.Pairs)
+	}
+	if all > len(m.Calls) {
+		return plural(len(m.Calls), "call") + " (a sample of " + thousands(all) + ")"
+	}
+	return plural(len(m.Calls), "call")
 }
 
 // toASCII replaces what has a twin and questions the rest.

@@ -299,12 +299,12 @@ func TestTopologyChangesAModeAndStays(t *testing.T) {
 	if mode() != topology.BringCA {
 		t.Errorf("m sets etcd to %s, want bring CA", mode())
 	}
-	d.shows("etcd is set to bring CA", "not given")
+	d.shows("etcd is set to bring CA", "missing")
 	d.press("m", "m").at(flow.StepTopology)
 	if mode() != topology.Generate {
 		t.Errorf("three times m leaves etcd at %s, want generate", mode())
 	}
-	d.press("down", "up").shows("All 7 calls proved").press("home", "m").shows("belongs to no component")
+	d.press("down", "up").shows("calls proved by real handshakes").press("home", "m").shows("belongs to no component")
 }
 
 func TestTopologyIsDrawnFromOneModelForAStateOfTheFlow(t *testing.T) {
