@@ -59,8 +59,9 @@ type Tx struct {
 	loose   []string        // staged and not yet synced
 	walk    walker          // to the directory of the file that was staged last
 	bytes   int64
-	undo    []string // directories of the undo copies
-	dev     *uint64  // of the destination, once asked for
+	undo    []string        // directories of the undo copies
+	opened  map[string]bool // directories that were there, hold keys, and are open to others
+	dev     *uint64         // of the destination, once asked for
 
 	warnings []string
 	durable  bool
@@ -73,7 +74,7 @@ type Tx struct {
 func Begin(ctx context.Context, fsys FS, dir string, o Options) (*Tx, error) {
 	tx := &Tx{
 		fsys: fsys, o: o, durable: true, names: newNames(),
-		dirs: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{},
+		dirs: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{}, opened: map[string]bool{},
 	}
 	if err := tx.begin(ctx, dir); err != nil {
 		tx.close()
@@ -164,6 +165,18 @@ func locate(fsys FS, dir string) (place, error) {
 	}
 }
 
+// Preflight says before anything is made whether Begin would refuse the place
+// itself: a link, an unsafe or read-only directory, too little space for
+// o.Bytes. It writes nothing. What is returned beside a nil error are warnings.
+func Preflight(fsys FS, dir string, o Options) (warnings []string, err error) {
+	tx := &Tx{fsys: fsys, o: o}
+	if tx.place, err = locate(fsys, dir); err != nil {
+		return nil, err
+	}
+	err = tx.preflight()
+	return tx.warnings, err
+}
+
 // preflight refuses a place where others could exchange what is written, or
 // where nothing can be written.
 func (tx *Tx) preflight() error {
@@ -182,6 +195,9 @@ func (tx *Tx) preflight() error {
 		return refused(p.dir, "choose another directory with --out", "is on %s, which keeps no files", v.Kind)
 	case v.Known && v.ReadOnly:
 		return refused(p.dir, "choose another directory with --out", "read-only file system")
+	}
+	if v.Closed {
+		return refused(p.dir, "choose a directory that you may write, with --out", "you may not write into %s", untrusted.Text(p.anchor))
 	}
 	// Staging needs the set once; the journal, the names and the undo copies where links fail need less than the rest.
 	if need := 2*uint64(max(tx.o.Bytes, 0)) + 1<<20; v.Known && v.Free < need {

@@ -267,6 +267,8 @@ func (tx *Tx) undoCopies(j *journal) error {
 			return failed("examine", shown, err)
 		case !info.Mode().IsRegular():
 			return refused(shown, "move it away", "%s is in the way", typeName(info.Mode()))
+		case tx.existing.index[s.Path] == nil && s.Path != ManifestName:
+			return refused(shown, "run again", "appeared meanwhile, or has the name of another file in other case")
 		case tx.otherDisk(info):
 			return refused(shown, "unmount it", "is a mount point, and cannot be replaced")
 		}

@@ -115,7 +115,7 @@ func failed(op, path string, err error) *Error {
 // nextAfter is what helps against an error of the system.
 func nextAfter(err error) string {
 	switch {
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return "free some space and run again"
 	case errors.Is(err, fs.ErrPermission):
 		return "choose a directory that you may write, with --out"

@@ -104,3 +104,7 @@ func syncDir(d *os.File) error {
 	}
 	return err
 }
+
+func closed(dir string) bool {
+	return errors.Is(unix.Access(dir, unix.W_OK|unix.X_OK), unix.EACCES)
+}

@@ -72,7 +72,9 @@ func (osFS) Volume(dir string) (Volume, error) {
 		return Volume{}, err
 	}
 	defer d.Close()
-	return volumeOf(d)
+	v, err := volumeOf(d)
+	v.Closed = closed(dir)
+	return v, err
 }
 
 func (osFS) Identity(info fs.FileInfo) (Identity, bool) { return identityOf(info) }

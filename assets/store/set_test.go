@@ -223,6 +223,32 @@ func TestForeignDirectory(t *testing.T) {
 	}
 }
 
+// A file that appears between the review and the commit is not replaced.
+func TestFileAppearsMeanwhile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	os.MkdirAll(filepath.Join(dir, "tls"), 0o755)
+	tx, err := Begin(t.Context(), OS(), dir, options(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Abort()
+	for _, f := range set("1") {
+		if err := tx.Add(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w := strings.Join(tx.Warnings(), "\n"); !strings.Contains(w, "chmod 700") || strings.Count(w, "\n") != 0 {
+		t.Errorf("warnings %q", w)
+	}
+	p := filepath.Join(dir, "tls/server.key")
+	os.WriteFile(p, []byte("somebody's"), 0o600)
+	_, err = tx.Commit(t.Context())
+	status(t, err, Refused)
+	if got, _ := os.ReadFile(p); string(got) != "somebody's" {
+		t.Errorf("it holds %q", got)
+	}
+}
+
 // A fleet grows: what is there stays, and only documents may be replaced.
 func TestUpdate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")

@@ -64,6 +64,7 @@ type Volume struct {
 	ReadOnly bool
 	Network  bool // locks and durability depend on a server
 	Memory   bool // nothing outlives the process, there are no owners
+	Closed   bool // this user may not write into the directory
 }
 
 // Identity names a file on a machine.

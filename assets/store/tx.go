@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"time"
+
+	"certwright/certs/untrusted"
 )
 
 var errOver = errors.New("the transaction has ended")
@@ -102,6 +104,12 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 		info, err := tx.root.Lstat(dir)
 		if err == nil && !info.IsDir() {
 			return false, refused(filepath.Join(tx.place.dir, dir), "move it away", "is not a directory")
+		}
+		if err == nil && dir == path.Dir(p.Path) && private(p.Mode) && !private(info.Mode()) && !tx.opened[dir] {
+			if _, ok := tx.root.Identity(info); ok {
+				tx.opened[dir] = true
+				tx.warn("%s holds keys and others may look into it: chmod 700 it", untrusted.Text(filepath.Join(tx.place.dir, dir)))
+			}
 		}
 		if err == nil && tx.otherDisk(info) {
 			return false, refused(filepath.Join(tx.place.dir, dir), "write to a directory that is one file system as a whole, with --out",

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -292,6 +293,11 @@ func TestUnsafeDestinations(t *testing.T) {
 			root := t.TempDir()
 			dir := test.make(root)
 			before := treeWithLinks(t, root)
+			if strings.HasPrefix(test.text, "every user") || strings.HasPrefix(test.name, "the destination is") {
+				if _, err := store.Preflight(store.OS(), dir, store.Options{}); err == nil {
+					t.Error("preflight lets it pass")
+				}
+			}
 			_, err := commit(t.Context(), store.OS(), dir, true, newSet())
 			if err == nil {
 				t.Fatal("written")
@@ -309,6 +315,41 @@ func TestUnsafeDestinations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// As another user, who may read the parent and not write it: found before
+// anything is made, again when Begin tries.
+func TestUnwritableParent(t *testing.T) {
+	if os.Getuid() == 0 {
+		if os.Getenv(childEnv) != "" {
+			return
+		}
+		dir := t.TempDir()
+		must(os.Chmod(dir, 0o755))
+		must(os.Chmod(filepath.Dir(dir), 0o755))
+		bin := filepath.Join(dir, "store.test")
+		data, err := os.ReadFile(os.Args[0])
+		must(err)
+		must(os.WriteFile(bin, data, 0o755))
+		cmd := exec.Command(bin, "-test.run=TestUnwritableParent")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "UNWRITABLE="+dir, "TMPDIR=/tmp")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		return
+	}
+	dir := os.Getenv("UNWRITABLE")
+	if dir == "" {
+		dir = t.TempDir()
+		must(os.Chmod(dir, 0o555))
+	}
+	_, err := store.Preflight(store.OS(), dir+"/out", store.Options{})
+	kindOf(t, err, store.Refused, "may not write")
+	_, err = commit(t.Context(), store.OS(), dir+"/out", false, newSet())
+	kindOf(t, err, store.Refused, "may not write")
 }
 
 // treeWithLinks lists names, types, inodes and link targets without opening anything.
