@@ -82,3 +82,16 @@ func TestFramesReviewDirectory(t *testing.T) {
 		t.Errorf("the directory is %q", dir)
 	}
 }
+
+func TestFramesReviewForms(t *testing.T) {
+	d := drive(t, setup{}).press("enter", "enter", "enter", "enter").at(flow.StepReview)
+	d.press("f").golden("review-forms")
+	for range d.root.env.Flow.Profile().Layouts[1:] {
+		d.press("space", "down")
+	}
+	d.press("space").shows("one form has to stay")
+	if got := d.root.env.Flow.Plan().Output.Layouts; len(got) != 1 {
+		t.Errorf("the forms are %v", got)
+	}
+	d.press("esc").at(flow.StepReview).shows("enter writes")
+}

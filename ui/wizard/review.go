@@ -27,6 +27,7 @@ type reviewScreen struct {
 	dir      *input
 	confirm  *input
 	problem  int // the finding that n went to last
+	forms    formsList
 }
 
 // reviewField is the text field that has the keys.
@@ -54,7 +55,7 @@ func newReview(e *Env) Screen {
 }
 
 func (s *reviewScreen) Open() tea.Cmd {
-	s.typing, s.problem = noField, -1
+	s.typing, s.problem, s.forms.open = noField, -1, false
 	s.confirm.Clear()
 	s.sync()
 	return s.Do(flow.Confirm{})
@@ -64,9 +65,9 @@ func (s *reviewScreen) Typing() bool { return s.typing != noField }
 
 // Back leaves a text field; what was typed into the directory is dropped.
 func (s *reviewScreen) Back() bool {
-	was := s.typing
-	s.typing = noField
-	return was != noField
+	open := s.typing != noField || s.forms.open
+	s.typing, s.forms.open = noField, false
+	return open
 }
 
 func (s *reviewScreen) Keys() []key.Binding {
@@ -75,6 +76,9 @@ func (s *reviewScreen) Keys() []key.Binding {
 		return []key.Binding{keyAgree}
 	case confirmField:
 		return []key.Binding{keyConfirm, keyMoveFile}
+	}
+	if s.forms.open {
+		return []key.Binding{keyMove, keyTick, keyFormsDone}
 	}
 	keys := []key.Binding{keyWrite, keyDir}
 	if len(s.rows) > 0 {
@@ -85,6 +89,9 @@ func (s *reviewScreen) Keys() []key.Binding {
 	}
 	if len(s.warnings()) > 0 {
 		keys = append(keys, keyProblem)
+	}
+	if len(s.Flow.Profile().Layouts) > 1 {
+		keys = append(keys, keyForms)
 	}
 	if s.PlanPath != "" {
 		keys = append(keys, keyPlan)
@@ -107,6 +114,10 @@ func (s *reviewScreen) Update(msg tea.Msg) tea.Cmd {
 	}
 	switch {
 	case k.Paste:
+	case s.forms.open:
+		return s.formKey(k)
+	case key.Matches(k, keyForms) && len(s.Flow.Profile().Layouts) > 1:
+		s.forms = formsList{open: true}
 	case key.Matches(k, keyWrite):
 		return s.write()
 	case key.Matches(k, keyMove):
@@ -192,8 +203,11 @@ func (s *reviewScreen) nextWarning() {
 }
 
 func (s *reviewScreen) Status() Status {
-	if s.typing == dirField {
+	switch {
+	case s.typing == dirField:
 		return Status{Text: "Type the directory that the set is written to."}
+	case s.forms.open:
+		return Status{Text: "The same certificates in each form; all forms agree."}
 	}
 	p, _ := s.Flow.Prepared()
 	if p == nil {
@@ -210,7 +224,7 @@ func (s *reviewScreen) Status() Status {
 func (s *reviewScreen) Urgent() (Status, bool) {
 	want, typed, asked := s.Flow.Confirmation()
 	switch {
-	case s.typing == dirField:
+	case s.typing == dirField, s.forms.open:
 		return s.Status(), true
 	case s.typing == confirmField && asked && typed == want:
 		return Status{theme.GoodSign, "enter replaces them; the old files are kept beside the new ones."}, true

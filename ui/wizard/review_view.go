@@ -15,6 +15,9 @@ import (
 
 func (s *reviewScreen) View(w, h int) string {
 	p, err := s.Flow.Prepared()
+	if p == nil && s.forms.open { // it is made anew for the forms that are being chosen
+		return block(append([]string{""}, indent(s.formRows(w-2))...), w, h)
+	}
 	if p == nil {
 		return s.waiting(w, h, err)
 	}
@@ -31,6 +34,9 @@ func (s *reviewScreen) View(w, h int) string {
 	rest := h - len(head)
 	if !roomy(w) {
 		details := rest / 3
+		if s.forms.open {
+			details = (rest + 1) / 2
+		}
 		list := s.list(w-2, rest-details-1)
 		lines := append(append(head, indent(list)...), "")
 		for len(lines) < h-details {
@@ -40,8 +46,8 @@ func (s *reviewScreen) View(w, h int) string {
 	}
 	right := max(30, min(w*2/5, 50), w-110)
 	left := w - right
-	files := box{title: s.summary(), foot: s.position(rest - 2), focus: s.typing == noField}.draw(s.Theme, s.list(inner(left), rest-2), left, rest)
-	both := beside(files, pane(s.Theme, s.detailTitle(), s.details(inner(right)), right, rest))
+	files := box{title: s.summary(), foot: s.position(rest - 2), focus: s.typing == noField && !s.forms.open}.draw(s.Theme, s.list(inner(left), rest-2), left, rest)
+	both := beside(files, box{title: s.detailTitle(), focus: s.forms.open}.draw(s.Theme, s.details(inner(right)), right, rest))
 	if len(head) == 0 {
 		return both
 	}
@@ -138,7 +144,7 @@ func (s *reviewScreen) list(w, h int) []string {
 	lines := []string{top.Fit(w)}
 	s.from = window(s.from, s.cursor, len(s.rows), h-1)
 	for i := s.from; i < min(len(s.rows), s.from+h-1); i++ {
-		lines = append(lines, s.row(s.rows[i], i == s.cursor, w))
+		lines = append(lines, s.row(s.rows[i], i == s.cursor && !s.forms.open, w))
 	}
 	return lines
 }
@@ -264,6 +270,9 @@ func dirWords(dir string) string {
 }
 
 func (s *reviewScreen) detailTitle() string {
+	if s.forms.open {
+		return "Forms"
+	}
 	if s.cursor >= len(s.rows) {
 		return "Nothing"
 	}
@@ -273,6 +282,9 @@ func (s *reviewScreen) detailTitle() string {
 // details say what the row under the cursor is and who uses it.
 func (s *reviewScreen) details(w int) []string {
 	th := s.Theme
+	if s.forms.open {
+		return s.formRows(w)
+	}
 	if s.cursor >= len(s.rows) {
 		return nil
 	}
