@@ -185,6 +185,10 @@ func (s *slotCheck) above(ca *node) {
 			p = append(p, n)
 		}
 	}
+	signs := func(u topology.Consumer) bool { return u.Name == "--cluster-signing-cert-file" }
+	if len(s.cert.nodes) > 1 && slices.ContainsFunc(s.in.Slot.Consumers, signs) && !s.in.Rewritten {
+		s.j.at("extraneous-certificate", s.cert.nodes[1], detail{severity: Warning, message: fmt.Sprintf("there are %d certificates in the file, and kube-controller-manager signs with a file of exactly one", len(s.cert.nodes)), why: "kube-controller-manager exits: expected 1 certificate, found 2; everybody else reads the whole file", has: fmt.Sprintf("%d certificates", len(s.cert.nodes)), needs: "one", fix: "keep the CA alone in this file, and what stands above it in another"})
+	}
 	for i, n := range p[1:] {
 		// What stands above counts only for those who start at the root.
 		if n.x.BasicConstraintsValid && n.x.MaxPathLen >= 0 && i+1 > n.x.MaxPathLen {

@@ -57,7 +57,7 @@ func (j *judge) form(doc *material.Document, src *source, as part, rewritten boo
 		return
 	}
 	for _, k := range doc.Keys {
-		if k.Encrypted && k.Signer != nil && !hasProblem(doc, "encrypted-key") && as != asCA {
+		if k.Encrypted && k.Signer != nil && doc.Format == material.FormatPEM && !hasProblem(doc, "encrypted-key") && as != asCA {
 			j.report("encrypted-key", src, 0, detail{message: "the key is encrypted; components ask nobody for a passphrase"})
 		}
 	}

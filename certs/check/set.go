@@ -91,6 +91,7 @@ func keyName(slot *topology.Slot) string {
 	return string(slot.ID) + " key"
 }
 
+// ca judges an authority. What stands above it is written to a file of its own.
 func (c *setCheck) ca(s *slotCheck, pair *certs.Pair) {
 	n := s.cert.first()
 	if n == nil {
