@@ -6,6 +6,7 @@
 package profiles
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -23,22 +24,28 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
-// Names lists the built-in profiles: tectonic, the mission's own, first, the
-// others by name.
+// Names lists the built-in profiles: the mission's own first, in the order in
+// which people look for them, then others by name.
 func Names() []string {
 	entries, _ := files.ReadDir(".") // an embedded directory can always be read
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
 	}
-	slices.Sort(names)
-	if i := slices.Index(names, first); i > 0 {
-		names = slices.Insert(slices.Delete(names, i, i+1), 0, first)
-	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+	})
 	return names
 }
 
-const first = "tectonic"
+var order = []string{"tectonic", "kubernetes", "calico"}
+
+func rank(name string) int {
+	if i := slices.Index(order, name); i >= 0 {
+		return i
+	}
+	return len(order)
+}
 
 var (
 	mu     sync.Mutex

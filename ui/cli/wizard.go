@@ -22,6 +22,7 @@ type wizardFlags struct {
 	profile, config, out string
 	set                  []string
 	resume, ascii        bool
+	accessible           bool
 	theme                string
 }
 
@@ -29,6 +30,7 @@ func (f *wizardFlags) add(c *cobra.Command, demo bool) {
 	fl := c.Flags()
 	fl.StringVar(&f.profile, "profile", "", "begin with this profile: a built-in `NAME`, or a file")
 	fl.StringVar(&f.theme, "theme", "auto", "auto, dark, light, or ansi for the terminal's own 16 colours")
+	fl.BoolVar(&f.accessible, "accessible", false, "ask line by line, for screen readers (also ACCESSIBLE=1)")
 	fl.BoolVar(&f.ascii, "ascii", false, "draw with ASCII characters only")
 	fl.StringArrayVar(&f.set, "set", nil, "a fact as `NAME=VALUE`; may be given several times")
 	if demo {
@@ -89,25 +91,26 @@ func (a *app) home() string {
 }
 
 func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
-	out, ok := a.World.Out.(*os.File)
-	if !ok || !a.terminal() {
-		return usage("there is no terminal to ask on; use certwright apply -f plan.yaml, which does the same without one")
-	}
-	if term := a.Getenv("TERM"); term == "dumb" {
-		return usage("this terminal (TERM=dumb) cannot show the wizard; use certwright apply -f plan.yaml, which does the same without one")
-	}
-	style, err := f.style(a)
-	if err != nil {
-		return err
-	}
 	w, save := a.world(), a.answersFile()
 	var p *plan.Plan
+	var err error
+	if !f.wantsPlain(a) && !a.terminal() {
+		return usage("there is no terminal to ask on; use certwright apply -f plan.yaml, which does the same without one")
+	}
 	if demo {
 		save = ""
 		w, p, err = a.demoWorld(c.Context(), f)
 	} else {
 		p, err = a.firstPlan(f, save)
 	}
+	if err != nil {
+		return err
+	}
+	if f.wantsPlain(a) {
+		return a.plain(c.Context(), w, p, save)
+	}
+	out, _ := a.World.Out.(*os.File)
+	style, err := f.style(a)
 	if err != nil {
 		return err
 	}

@@ -121,8 +121,8 @@ func TestEnterAcceptsEverything(t *testing.T) {
 		input   []string
 	}{
 		{"tectonic", enter(40)},
-		{"calico", append([]string{"2"}, enter(60)...)},
-		{"kubernetes", append([]string{"3", "", "", "", "", "", "", "10.0.0.10"}, enter(60)...)},
+		{"calico", append([]string{"3"}, enter(60)...)},
+		{"kubernetes", append([]string{"2", "", "", "", "", "", "", "10.0.0.10"}, enter(60)...)},
 	} {
 		t.Run(c.profile, func(t *testing.T) {
 			disk := afero.NewMemMapFs()
