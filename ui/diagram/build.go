@@ -251,6 +251,8 @@ func (b *builder) node(s *topology.Slot, kind Kind) *Node {
 		n.Subject, n.Names = safe(s.Subject.String()), names(s)
 		n.Usages = safeAll(s.Usages)
 		b.plan(n, kind == Authority)
+	case n.From != "":
+		n.State = Named
 	default:
 		n.State = Missing
 	}
@@ -472,7 +474,7 @@ func (b *builder) findings() {
 		if n.EndsSoon() && !n.NotWritten {
 			n.Severity = worse(n.Severity, check.Warning)
 		}
-		if len(n.Notes) > 0 {
+		if len(n.Notes) > 0 || n.State == Missing {
 			n.Severity = worse(n.Severity, check.Warning)
 		}
 	}

@@ -120,6 +120,8 @@ func (p *pane) head(n *Node) {
 		p.field("state", theme.Faint, "will be made")
 	case Missing:
 		p.field("state", theme.Warn, "not given yet")
+	case Named:
+		p.field("state", theme.Faint, "a file is named for it")
 	case Pending:
 		p.field("state", theme.Busy, "being checked")
 	}

@@ -80,7 +80,7 @@ func (w *dot) box(n *Node, indent string) {
 	text, _ := ending(n)
 	label := n.Title
 	if n.Role != "" {
-		label += "\n" + n.Role
+		label += "\n" + strings.Replace(n.Role, "both", "server, client", 1)
 	}
 	label += "\n" + strings.TrimSuffix(n.Mode.Letter()+" · "+text, " · ")
 	fill, line, extra := "#d9f2e0", "#2e7d4f", ""

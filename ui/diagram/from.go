@@ -15,7 +15,6 @@ func FromState(s *flow.State, now time.Time) Input {
 	t := s.Topology()
 	in := fromPlan(t, s.Plan(), now)
 	in.Brought, in.Pending = map[topology.SlotID]*certs.Pair{}, map[topology.SlotID]bool{}
-	in.From = map[topology.SlotID]string{}
 	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
 		for _, slot := range s.Due(m) {
 			v := s.Verdict(slot.ID)
@@ -56,8 +55,12 @@ func FromPlan(t *topology.Topology, answers *plan.Plan, now time.Time) Input {
 
 func fromPlan(t *topology.Topology, p *plan.Plan, now time.Time) Input {
 	in := Input{
-		Topology: t, Now: now, Modes: map[topology.ComponentID]topology.Mode{}, Subordinate: map[topology.AuthorityID]bool{},
+		Topology: t, Now: now, Modes: map[topology.ComponentID]topology.Mode{}, Subordinate: map[topology.AuthorityID]bool{}, From: map[topology.SlotID]string{},
 		Hierarchy: p.Hierarchy, Algorithm: p.Keys.Algorithm, CALife: time.Duration(p.Validity.CA), LeafLife: time.Duration(p.Validity.Leaf),
+	}
+	sources := flow.PlanSources(t, p)
+	for f := range sources {
+		in.From[f.Slot] = origin(sources[flow.Field{Slot: f.Slot, Part: flow.PartCert}], sources[flow.Field{Slot: f.Slot, Part: flow.PartKey}])
 	}
 	for _, c := range t.Components {
 		in.Modes[c.ID] = p.Mode(c.ID)

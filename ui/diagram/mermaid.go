@@ -100,7 +100,7 @@ func (w *mermaid) box(n *Node, indent string) {
 	text, _ := ending(n)
 	label := n.Title
 	if n.Role != "" {
-		label += "\n" + n.Role
+		label += "\n" + strings.Replace(n.Role, "both", "server, client", 1)
 	}
 	label += "\n" + strings.TrimSuffix(n.Mode.Letter()+" · "+text, " · ")
 	w.line(indent + w.ids[n] + open + mermaidText(label) + end)

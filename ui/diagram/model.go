@@ -26,6 +26,7 @@ type State string
 const (
 	Planned State = "planned" // it will be made
 	Missing State = "missing" // it is to be handed over, and was not yet
+	Named   State = "named"   // a file was named for it, and is not read or not usable yet
 	Pending State = "pending" // it was handed over and is being checked
 	Made    State = "made"    // it was made here
 	Brought State = "brought" // it was handed over

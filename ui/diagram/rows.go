@@ -225,7 +225,13 @@ func rightColumns(l Line, o RowOptions, g *glyphs) Row {
 func usageText(l Line, long bool, g *glyphs) string {
 	n := l.Node
 	if l.closed {
-		return plural(n.leaves, "cert")
+		text := plural(n.leaves, "cert")
+		for _, m := range topology.Modes() {
+			if count := n.modes[m]; long && count > 0 && m != n.Mode {
+				text += ", " + thousands(count) + " " + m.Letter()
+			}
+		}
+		return text
 	}
 	if !long {
 		if n.Kind == KeyPair {
@@ -251,6 +257,8 @@ func ending(n *Node) (string, theme.Role) {
 	switch {
 	case n.State == Missing:
 		return "missing", theme.Warn
+	case n.State == Named:
+		return "named", theme.Faint
 	case n.State == Pending:
 		return "checking", theme.Busy
 	case n.Kind == KeyPair:

@@ -288,6 +288,8 @@ func caption(n *Node) string {
 	switch n.State {
 	case Missing:
 		what = "not given yet"
+	case Named:
+		what = "to be read from a file"
 	case Planned:
 		what += ", will be made"
 	}

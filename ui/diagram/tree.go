@@ -59,6 +59,9 @@ func (m *Model) treeProblems(write func(string), width int, onlyASCII bool) {
 			return
 		}
 		p := &pane{width: width - 4, g: glyphsFor(onlyASCII)}
+		if n.State == Missing {
+			p.marked(p.g.warn, theme.Warn, "not given yet")
+		}
 		p.problems(n)
 		write("  " + cut(n.Title, width-2, p.g.ellipsis))
 		for _, r := range p.rows {
