@@ -33,6 +33,7 @@ func (s *slotCheck) caSlot() {
 	if len(keys) > 0 {
 		s.canIssue(ca)
 	}
+	s.shared(ca)
 	s.above(ca)
 }
 
@@ -102,6 +103,29 @@ func (j *judge) authority(n *node, slot *topology.Slot, t *topology.Topology) {
 		j.at("subject-cn", n, detail{message: fmt.Sprintf("%s bears the name of the operator's own signer", n), has: "CN=" + untrusted.Text(x.Subject.CommonName).String(), needs: "another CN", why: "the Tigera operator takes certificates of this issuer for its own, and replaces them"})
 	}
 	j.serial(n, true)
+}
+
+// shared warns of a CA that is another authority's too, or stands above or
+// below it.
+func (s *slotCheck) shared(ca *node) {
+	for _, id := range sortedKeys(s.in.Others) {
+		if s.in.Others[id] == nil || id == s.in.Slot.Authority {
+			continue
+		}
+		other := newNode(s.in.Others[id], nil, 0, 1)
+		d := detail{has: subjectText(ca.x), needs: "a CA for each, beside one another"}
+		switch {
+		case sameKey(ca.x.PublicKey, other.x.PublicKey):
+			d.message = fmt.Sprintf("%s is the CA of %s too", ca, id)
+		case bytes.Equal(ca.x.RawIssuer, other.x.RawSubject) && s.j.sigs.signed(ca, other):
+			d.message = fmt.Sprintf("%s is issued by the CA of %s, so whatever it signs is believed there too", ca, id)
+		case bytes.Equal(other.x.RawIssuer, ca.x.RawSubject) && s.j.sigs.signed(other, ca):
+			d.message = fmt.Sprintf("%s issued the CA of %s, so whatever that one signs is believed here too", ca, id)
+		default:
+			continue
+		}
+		s.j.at("ca-shared-between-roles", ca, d)
+	}
 }
 
 // kubeadm says whether kubeadm reads the files of the topology.

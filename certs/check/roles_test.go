@@ -92,6 +92,29 @@ func TestUsagesAndSubjects(t *testing.T) {
 	})
 }
 
+// One CA for two authorities is told in the CA's own slot too, while a person
+// still looks at it.
+func TestCASlotKnowsTheOthers(t *testing.T) {
+	p := newPKI(t)
+	low := sign(p.etcd, "low", subject("low"), ca)
+	for _, c := range []struct {
+		name        string
+		mine, other *entity
+		want        string
+	}{
+		{"apart", p.etcd, p.kube, ""},
+		{"under one root", sign(p.root, "a", subject("a"), ca), p.inter, ""},
+		{"the same", p.etcd, p.etcd, "w:ca-shared-between-roles"},
+		{"below the other", low, p.etcd, "w:ca-shared-between-roles"},
+		{"above the other", p.etcd, low, "w:ca-shared-between-roles"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			others := map[topology.AuthorityID]*x509.Certificate{"kube": c.other.cert}
+			compare(t, Slot(SlotInput{Slot: p.t.Slot("etcd/ca"), Topology: p.t, Cert: doc("ca.pem", c.mine), Now: clock, Others: others}), c.want)
+		})
+	}
+}
+
 // kubeadm reads RSA and ECDSA keys only.
 func TestKubeadmCA(t *testing.T) {
 	profile := testProfile()

@@ -35,8 +35,14 @@ func Chain(in ChainInput) []Finding {
 	if leaf == nil {
 		return j.findings()
 	}
+	order := &slotCheck{j: j, cert: leafSrc}
+	if n := order.structuralLeaf(leaf); n != nil && n != leaf {
+		order.misplaced(leaf, n)
+		leaf = n
+	}
+	sent := slices.DeleteFunc(slices.Clone(leafSrc.nodes), func(n *node) bool { return n == leaf })
 	slot := purpose(in)
-	c := &chainCheck{j: j, leaf: leaf, sent: leafSrc.nodes[1:], usages: slot.Requires.Usages, lossy: unread(in.Leaf) || unread(in.Intermediates) || unread(in.Anchors)}
+	c := &chainCheck{j: j, leaf: leaf, sent: sent, usages: slot.Requires.Usages, lossy: unread(in.Leaf) || unread(in.Intermediates) || unread(in.Anchors)}
 	if moreSrc != nil {
 		c.more = moreSrc.nodes
 	}

@@ -368,6 +368,33 @@ func dsaKey(t *tbs) {
 	}{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10040, 4, 1}, Parameters: asn1.RawValue{FullBytes: params}}, asn1.BitString{Bytes: y, BitLength: len(y) * 8}}))
 }
 
+func TestChainUpsideDown(t *testing.T) {
+	r := root()
+	i := inter(r)
+	compare(t, Chain(ChainInput{Leaf: doc("l", i, end(i)), Anchors: doc("r", r), ServerName: "example.com", Usage: topology.ServerAuth, At: clock}), "wrong-order")
+}
+
+// What is missing or no certificate at all is said, and nothing more.
+func TestChainWithoutMaterial(t *testing.T) {
+	r := root()
+	for _, c := range []struct {
+		name string
+		in   ChainInput
+		want string
+	}{
+		{"nothing", ChainInput{}, ""},
+		{"no anchors", ChainInput{Leaf: doc("l", end(r))}, ""},
+		{"a key as the leaf", ChainInput{Leaf: doc("l", key("x")), Anchors: doc("r", r)}, "key-in-cert-slot"},
+		{"a key as the anchor", ChainInput{Leaf: doc("l", end(r)), Anchors: doc("r", key("x"))}, "key-in-cert-slot"},
+		{"an empty file of intermediates", ChainInput{Leaf: doc("l", end(r)), Intermediates: doc("i", ""), Anchors: doc("r", r)}, "empty-file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.in.At = clock
+			compare(t, Chain(c.in), c.want)
+		})
+	}
+}
+
 // Parts of a second are dropped: certificates know whole seconds.
 func TestChainCountsWholeSeconds(t *testing.T) {
 	r := root(dates(-year, 0))
