@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"maps"
+	"math/big"
 	"slices"
 	"testing"
 
@@ -183,6 +184,20 @@ func BenchmarkSlot(b *testing.B) {
 	p := newPKI(b)
 	leaf := p.web(p.inter)
 	in := SlotInput{Slot: p.t.Slot("ingress/server"), Topology: p.t, Cert: doc("c", leaf, p.inter), Key: doc("k", leaf.key), CA: doc("ca", p.root), Now: clock}
+	for b.Loop() {
+		Slot(in)
+	}
+}
+
+// A bundle of a thousand certificates is judged while a person types.
+func BenchmarkSlotOfThousand(b *testing.B) {
+	p := newPKI(b)
+	leaf := p.web(p.ingress)
+	parts := []any{leaf}
+	for range 1000 {
+		parts = append(parts, block(remake(p.otherRoot, func(t *tbs) { t.Serial, t.Issuer = big.NewInt(serial), nameOf(12, "nobody"); serial++ })))
+	}
+	in := SlotInput{Slot: p.t.Slot("ingress/server"), Topology: p.t, Cert: doc("c", parts...), Key: doc("k", leaf.key), CA: doc("ca", p.ingress), Now: clock}
 	for b.Loop() {
 		Slot(in)
 	}
