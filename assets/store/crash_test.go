@@ -319,7 +319,7 @@ func crashes(s scenario, o *oracle, limit, innerLimit, perPoint int, wrap func(s
 			return nil
 		}
 		c.ops++
-		if len(s.files) > 20 && c.ops%scale(9, 1) != 0 && op.Name != "syncall" && !strings.Contains(op.Path, "journal") {
+		if len(s.files) > 20 && c.ops%scale(9, 3) != 0 && op.Name != "syncall" && !strings.Contains(op.Path, "journal") {
 			return nil // a fleet has many operations of one kind
 		}
 		at := fmt.Sprintf("after %d %s %s %s", op.N, op.Name, op.Path, op.To)
@@ -387,9 +387,9 @@ func TestCrashAfterEveryOperation(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			o := s.oracle(t)
-			limit, inner, per := scale(150, 6000), scale(6, 20), scale(2, 20)
+			limit, inner, per := scale(150, 10_000), scale(6, 20), scale(2, 20)
 			if len(s.files) > 20 {
-				limit, inner, per = scale(3, 100), scale(1, 4), scale(0, 1)
+				limit, inner, per = scale(3, 10), scale(1, 2), 0
 			}
 			c := crashes(s, o, limit, inner, per, plain)
 			t.Log(c)

@@ -256,7 +256,7 @@ func raceSet(tag string) []store.File {
 // is there is of one of them.
 func TestManyRunsAtOnce(t *testing.T) {
 	const processes = 16
-	rounds := scale(6, 1000)
+	rounds := scale(6, 400)
 	outcomes := map[int]int{}
 	for round := range rounds {
 		dir := filepath.Join(t.TempDir(), "generated")
