@@ -214,6 +214,10 @@ func TestAcceptable(t *testing.T) {
 			root := sign(nil, "short", subject("short"), ca, dates(-year, year/2))
 			return p.with(root, p.web(root))
 		}, "w:ca-expires-before-leaf"},
+		{"leaf and CA made for as many days, one after the other", "ingress/server", func(p *pki) files {
+			root := sign(nil, "sitting", subject("sitting"), ca, dates(-time.Hour, year))
+			return p.with(root, p.web(root, dates(-time.Hour, year+10*time.Minute)))
+		}, ""},
 		{"valid to this very second", "ingress/server", func(p *pki) files {
 			return p.with(p.ingress, p.web(p.ingress, dates(-year, 0)))
 		}, "w:expires-soon"},

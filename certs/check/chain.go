@@ -354,11 +354,15 @@ func (c *chainCheck) related(n *node, p path) bool {
 	return c.signsSomething(n)
 }
 
+// sitting is how much later a leaf may end that was made in one sitting with its
+// CA, for as many days.
+const sitting = time.Hour
+
 // outlives warns when an issuer ends before the leaf.
 func (c *chainCheck) outlives(p path) {
 	leaf := p.leaf()
 	for _, n := range p[1:] {
-		if n.x.NotAfter.Before(leaf.x.NotAfter) && !c.j.now.After(n.x.NotAfter) && leaf.x.NotAfter.After(leaf.x.NotBefore) {
+		if n.x.NotAfter.Add(sitting).Before(leaf.x.NotAfter) && !c.j.now.After(n.x.NotAfter) && leaf.x.NotAfter.After(leaf.x.NotBefore) {
 			c.j.at("ca-expires-before-leaf", leaf, detail{
 				message: fmt.Sprintf("%s is valid %s longer than its issuer, %s", leaf, span(leaf.x.NotAfter.Sub(n.x.NotAfter)), n.in()),
 				has:     "leaf until " + day(leaf.x.NotAfter), needs: "issuer until then; it ends " + day(n.x.NotAfter),
