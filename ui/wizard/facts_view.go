@@ -109,11 +109,12 @@ func (s *factsScreen) row(f *factField, here bool, title, w int) string {
 		word = b.Left + " " + s.Theme.Cut(word, room-4) + " " + b.Right
 		l.Col(role, word, room)
 	case here && f.in.Value() == "":
-		def := s.Flow.Topology().Facts.Get(f.id)
 		f.in.add(l, role, 1, true)
-		l.Col(theme.Faint, " "+def, room-1)
+		l.Col(theme.Faint, " "+orElse(s.Flow.Topology().Facts.Get(f.id), s.whenEmpty(f)), room-1)
 	case here:
 		f.in.add(l, role, room, true)
+	case f.in.Value() == "":
+		l.Col(theme.Faint, s.whenEmpty(f), room)
 	case s.isDefault(f):
 		l.Col(theme.Faint, untrusted.Text(f.in.Value()).String(), room)
 	default:
@@ -127,6 +128,16 @@ func (s *factsScreen) row(f *factField, here bool, title, w int) string {
 		sign = theme.NoSign // optional, and empty
 	}
 	return l.Plain(" ").Mark(sign).Fit(w)
+}
+
+// whenEmpty stands in an empty field that may be empty.
+func (s *factsScreen) whenEmpty(f *factField) string {
+	for _, spec := range s.Flow.Profile().Facts {
+		if spec.Name == f.id && spec.Optional {
+			return "optional"
+		}
+	}
+	return ""
 }
 
 // isDefault says that the value was computed and not typed.

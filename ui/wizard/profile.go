@@ -284,7 +284,7 @@ func (s *profileScreen) details(e profileEntry, w int, tall bool) []string {
 		cas = append(cas, untrusted.Text(a.Title).Max(40))
 	}
 	for _, f := range e.profile.Facts {
-		facts = append(facts, lowerTitle(untrusted.Text(f.Title).Max(40)))
+		facts = append(facts, untrusted.Text(f.Title).Max(40))
 	}
 	def := plan.Default(e.profile)
 	keys := issue.Algorithm(def.Keys.Algorithm).Words() + " · CA " + def.Validity.CA.Words() + " · leaf " + def.Validity.Leaf.Words()
@@ -329,18 +329,6 @@ func first(i int, label string) string {
 		return label
 	}
 	return ""
-}
-
-// lowerTitle makes a title part of a sentence: what is a name stays as it is.
-func lowerTitle(s string) string {
-	word, rest, _ := strings.Cut(s, " ")
-	if strings.ToUpper(word) == word || len(word) < 2 || strings.ToLower(word[1:]) != word[1:] {
-		return s
-	}
-	if rest == "" {
-		return strings.ToLower(word)
-	}
-	return strings.ToLower(word) + " " + rest
 }
 
 // usageWords are a slot's usages in one or two words.
