@@ -11,6 +11,11 @@ import (
 // Apply takes one event and returns what is to be done for it. It never
 // refuses an event: one that makes no sense now changes nothing.
 func (s *State) Apply(e Event) []Effect {
+	effects := s.apply(e)
+	return append(effects, s.keysAhead()...)
+}
+
+func (s *State) apply(e Event) []Effect {
 	switch e := e.(type) {
 	case Next:
 		return s.next()
@@ -18,7 +23,7 @@ func (s *State) Apply(e Event) []Effect {
 		return s.back()
 	case Goto:
 		return s.jump(e.Step)
-	case Checked, Looked, Filled, PreparedSet, Progressed, Wrote, Saved:
+	case Checked, Looked, Filled, NodesRead, PreparedSet, Progressed, Wrote, Saved:
 		return s.outcome(e)
 	case Look:
 		return s.look()
@@ -53,8 +58,13 @@ func (s *State) answer(e Event) []Effect {
 		} else {
 			s.plan.Facts[e.Name] = e.Value
 		}
+		s.keepNodeFacts()
 		s.resolve()
 		return append(s.checkAll(), s.stale(false)...)
+	case SetNodes:
+		return s.setNodes(e.Nodes)
+	case LoadNodes:
+		return s.loadNodes(e.Path)
 	case SetAlgorithm:
 		s.plan.Keys.Algorithm = e.Algorithm
 	case SetValidity:
@@ -114,8 +124,9 @@ func (s *State) chooseProfile(name string) []Effect {
 	}
 	s.sources, s.verdicts = map[Field]Source{}, map[topology.SlotID]Verdict{}
 	s.reached = map[Step]bool{StepProfile: true}
+	effects := s.takeNodes(old)
 	s.resolve()
-	return s.stale(false)
+	return append(effects, s.stale(false)...)
 }
 
 func (s *State) setComponent(id topology.ComponentID, c plan.Component) {
@@ -161,21 +172,34 @@ func (s *State) plansPaths() {
 		if !ok {
 			continue
 		}
+		var oldCA plan.Files
+		if p.CA != nil {
+			oldCA = *p.CA
+		}
+		oldCerts := p.Certs
 		p.CA, p.Certs = nil, nil
 		for _, slot := range s.topo.Due(c.ID, p.Mode) {
 			f := plan.Files{Cert: s.sources[Field{slot.ID, PartCert}].Path, Key: s.sources[Field{slot.ID, PartKey}].Path}
 			switch {
 			case p.Mode == topology.BringCA:
-				p.CA = &f
+				p.CA = new(sameSet(f, oldCA))
 			case f != plan.Files{}:
 				if p.Certs == nil {
 					p.Certs = map[string]plan.Files{}
 				}
-				p.Certs[slot.ID.Name()] = f
+				p.Certs[slot.ID.Name()] = sameSet(f, oldCerts[slot.ID.Name()])
 			}
 		}
 		s.plan.Components[c.ID] = p
 	}
+}
+
+// sameSet keeps that a CA comes out of another set, as long as its files do.
+func sameSet(f, old plan.Files) plan.Files {
+	if old.From != "" && f.Cert == old.Cert && f.Key == old.Key {
+		return old
+	}
+	return f
 }
 
 // check has a slot judged, and with a CA the slots below it.
@@ -269,6 +293,7 @@ func (s *State) prepare(keep *Prepared) []Effect {
 	}
 	s.gen++
 	s.prepGen, s.preparing, s.prepErr, s.progress = s.gen, true, nil, Progress{Stage: "keys"}
+	s.ahead = MakeKeys{} // this set takes them
 	return []Effect{Prepare{Gen: s.gen, Answers: s.Answers(), Keep: keep}}
 }
 
@@ -371,10 +396,14 @@ func (s *State) look() []Effect {
 			slots[id] = maps.Clone(v.Stamps)
 		}
 	}
-	if len(slots) == 0 || s.writing {
+	look := LookAtFiles{Slots: slots}
+	if s.plan.NodesFrom != "" && !s.nodes.reading {
+		look.Nodes, look.NodesStamp = s.plan.NodesFrom, s.nodes.stamp
+	}
+	if len(slots) == 0 && look.Nodes == "" || s.writing {
 		return nil
 	}
-	return []Effect{LookAtFiles{Slots: slots}}
+	return []Effect{look}
 }
 
 // outcome takes what an effect yielded. What belongs to an older question is dropped.
@@ -390,12 +419,17 @@ func (s *State) outcome(e Event) []Effect {
 		for _, id := range e.Changed {
 			effects = append(effects, s.check(id, false, true)...)
 		}
+		if e.Nodes && !s.writing && s.at != StepDone && !s.nodes.reading {
+			effects = append(effects, s.readNodes()...)
+		}
 		if len(effects) > 0 {
 			effects = append(effects, s.stale(false)...)
 		}
 		return effects
 	case Filled:
 		return s.take(e)
+	case NodesRead:
+		return s.nodesRead(e)
 	case Progressed:
 		if e.Gen == s.prepGen && s.preparing || s.writing && e.Gen == 0 {
 			s.progress = e.Progress

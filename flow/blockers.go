@@ -39,8 +39,12 @@ func (s *State) answersBlock() []Blocker {
 }
 
 func (s *State) factBlockers() []Blocker {
-	var out []Blocker
+	out := s.nodeBlockers()
+	told := len(out) > 0
 	for _, p := range s.facts {
+		if told && p.Fact == "nodes" {
+			continue
+		}
 		b := Blocker{Step: StepFacts, Where: p.Fact, Message: p.Message}
 		if p.Example != "" {
 			b.Fix = "write one like " + p.Example

@@ -22,6 +22,12 @@ type (
 	ChooseProfile struct{ Name string }
 	// SetFact sets one fact, as typed. An empty value goes back to the default.
 	SetFact struct{ Name, Value string }
+	// SetNodes sets the table of nodes; an empty one goes back to the facts of a
+	// single node. A file that they came from is left.
+	SetNodes struct{ Nodes []topology.Node }
+	// LoadNodes takes the table from a file: CSV, or YAML. An empty path goes
+	// back to the facts of a single node.
+	LoadNodes struct{ Path string }
 	// SetAlgorithm sets the key algorithm.
 	SetAlgorithm struct{ Algorithm issue.Algorithm }
 	// SetValidity sets how long certificates last; zero keeps a life as it is.
@@ -71,8 +77,19 @@ type (
 		Gen     int
 		Verdict Verdict
 	}
-	// Looked lists the slots whose files changed on disk.
-	Looked struct{ Changed []topology.SlotID }
+	// Looked lists the slots whose files changed on disk, and says whether the
+	// file of the nodes did.
+	Looked struct {
+		Changed []topology.SlotID
+		Nodes   bool
+	}
+	// NodesRead is what a file of nodes holds. One of an older generation is dropped.
+	NodesRead struct {
+		Gen   int
+		Nodes []topology.Node
+		Stamp Stamp
+		Err   error
+	}
 	// Filled is what a folder was sorted into.
 	Filled struct {
 		Gen      int
@@ -105,6 +122,9 @@ func (Back) event()            {}
 func (Goto) event()            {}
 func (ChooseProfile) event()   {}
 func (SetFact) event()         {}
+func (SetNodes) event()        {}
+func (LoadNodes) event()       {}
+func (NodesRead) event()       {}
 func (SetAlgorithm) event()    {}
 func (SetValidity) event()     {}
 func (SetHierarchy) event()    {}
@@ -142,6 +162,20 @@ type (
 	// LookAtFiles looks whether files changed on disk.
 	LookAtFiles struct {
 		Slots map[topology.SlotID]map[string]Stamp
+		// Nodes is the file of the nodes and how it was, "" when there is none.
+		Nodes      string
+		NodesStamp Stamp
+	}
+	// ReadNodes reads a table of nodes from a file.
+	ReadNodes struct {
+		Gen  int
+		Path string
+	}
+	// MakeKeys has keys made ahead, while a person still answers: N of the
+	// algorithm are wanted from now on. Nothing has to come of it.
+	MakeKeys struct {
+		Algorithm issue.Algorithm
+		N         int
 	}
 	// SortFolder sorts a folder's files into fields.
 	SortFolder struct {
@@ -175,6 +209,8 @@ type (
 func (CheckSlot) effect()     {}
 func (LookAtFiles) effect()   {}
 func (SortFolder) effect()    {}
+func (ReadNodes) effect()     {}
+func (MakeKeys) effect()      {}
 func (Prepare) effect()       {}
 func (CancelPrepare) effect() {}
 func (Write) effect()         {}

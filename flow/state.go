@@ -29,6 +29,7 @@ type State struct {
 	profile     *topology.Profile
 	topo        *topology.Topology
 	facts       []*topology.FactProblem
+	nodes       nodeTable
 	sources     map[Field]Source
 	passphrases map[topology.SlotID][]byte
 
@@ -39,6 +40,7 @@ type State struct {
 	filling  bool
 	filled   *Filled
 
+	ahead     MakeKeys
 	prepGen   int
 	preparing bool
 	prepared  *Prepared
@@ -66,7 +68,11 @@ func New(c Catalogue, p *plan.Plan) (*State, []Effect, error) {
 	s.profile = profile
 	s.resolve()
 	s.takeSources()
-	return s, s.checkAll(), nil
+	var effects []Effect
+	if len(s.plan.Nodes) == 0 && profile.HasNodes() {
+		effects = s.readNodes()
+	}
+	return s, append(effects, s.checkAll()...), nil
 }
 
 // takeSources makes the paths of the plan the sources of their fields.
@@ -238,6 +244,6 @@ func (s *State) Forget() {
 	}
 }
 
-func (s *State) resolve() { s.topo, s.facts = topology.Resolve(s.profile, s.plan.Facts) }
+func (s *State) resolve() { s.topo, s.facts = s.plan.Topology(s.profile) }
 
 func plural(n int) string { return strconv.Itoa(n) }

@@ -27,9 +27,11 @@ func (d *decoder) result(name string) error {
 	return Join(d.errs...)
 }
 
-// Present is the type of a field that is known and not read: it records only
-// whether the file has it.
-type Present bool
+// Either is a field that a file writes as a list or as a map. Part returns a
+// pointer to what takes that form; it is called only for a field that has a value.
+type Either interface {
+	Part(list bool) any
+}
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 	switch {
@@ -43,8 +45,10 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		d.bad(n, path, "tags are not taken; remove %s", Quote(n.Tag))
 		return
 	}
-	if v.Type() == reflect.TypeFor[Present]() {
-		v.SetBool(true)
+	if e, ok := v.Addr().Interface().(Either); ok {
+		if n.Tag != "!!null" {
+			d.value(n, reflect.ValueOf(e.Part(n.Kind == yaml.SequenceNode)).Elem(), path, depth)
+		}
 		return
 	}
 	if v.Kind() == reflect.Pointer {

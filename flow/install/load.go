@@ -104,6 +104,14 @@ func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) p
 	for _, e := range m.Files {
 		entries[e.Path] = e
 	}
+	kubeconfigOnly := map[topology.SlotID]bool{}
+	for _, s := range slots {
+		kubeconfigOnly[s.ID] = s.Kind == topology.Leaf && s.Files.Cert == ""
+	}
+	placed := map[place.Placed]bool{}
+	// What is the cluster's lies in tls/, with copies in the trees of its nodes.
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b place.File) int { return inTree(b.Name) - inTree(a.Name) })
 	for _, f := range files {
 		e, ok := entries[filepath.ToSlash(f.Name)]
 		if !ok {
@@ -111,14 +119,23 @@ func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) p
 			continue
 		}
 		// ca/ keeps the CAs' own copies, and bundles repeat what lies beside them.
-		if e.Slot == "" || e.Kind == "bundle" || e.Kind == "kubeconfig" || strings.HasPrefix(e.Path, "ca/") || !strings.HasPrefix(e.Path, "tls/") {
+		slot := topology.SlotID(e.Slot)
+		if slot == "" || e.Kind == "bundle" || e.Kind == "kubeconfig" && !kubeconfigOnly[slot] || inTree(f.Name) == 0 {
 			continue
 		}
-		part := place.Cert
-		if e.Kind == "key" || e.Kind == "ca-key" {
-			part = place.Key
+		parts := []place.Part{place.Cert}
+		switch e.Kind {
+		case "key", "ca-key":
+			parts = []place.Part{place.Key}
+		case "kubeconfig":
+			parts = []place.Part{place.Cert, place.Key}
 		}
-		out.Placed = append(out.Placed, place.Placed{Slot: topology.SlotID(e.Slot), Part: part, File: f.Name, Why: "the manifest says so"})
+		for _, part := range parts {
+			if one := (place.Placed{Slot: slot, Part: part}); !placed[one] {
+				placed[one] = true
+				out.Placed = append(out.Placed, place.Placed{Slot: slot, Part: part, File: f.Name, Why: "the manifest says so"})
+			}
+		}
 	}
 	for _, s := range slots {
 		part := place.Cert
@@ -130,6 +147,18 @@ func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) p
 		}
 	}
 	return out
+}
+
+// inTree ranks a file of a set: 2 in the cluster's tree, 1 in that of a node, 0
+// elsewhere.
+func inTree(name string) int {
+	switch first, _, _ := strings.Cut(filepath.ToSlash(name), "/"); first {
+	case "tls":
+		return 2
+	case "nodes":
+		return 1
+	}
+	return 0
 }
 
 func (l *Loaded) judge(w *World, docs map[string]*material.Document) {
@@ -162,7 +191,9 @@ func (l *Loaded) judge(w *World, docs map[string]*material.Document) {
 		if ca := l.Topology.CASlot(slot.Authority); ca != nil && slot.Kind == topology.Leaf {
 			in.CA = docs[l.Sorted.Find(ca.ID, place.Cert)]
 		}
-		s.Findings = check.Slot(in)
+		// A client whose certificate lives in a kubeconfig alone is at home there.
+		in.Rewritten = slot.Kind == topology.Leaf && slot.Files.Cert == "" && in.Cert != nil && in.Cert.Format == material.FormatKubeconfig
+		s.Findings = slices.DeleteFunc(check.Slot(in), func(f check.Finding) bool { return in.Rewritten && f.Rule == "kubeconfig-not-pem" })
 		if p := pair(slot, in.Cert, in.Key, in.CA); p != nil {
 			l.Set.Pairs[slot.ID] = p
 		}

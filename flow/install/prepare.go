@@ -9,6 +9,7 @@ import (
 
 	"certwright/assets/layout"
 	"certwright/assets/store"
+	"certwright/assets/yamlfile"
 	"certwright/certs"
 	"certwright/certs/check"
 	"certwright/certs/issue"
@@ -52,13 +53,14 @@ func (r *Refusal) Error() string {
 }
 
 // NewAnswers are the answers of a plan that was read from a file, for the
-// headless commands. Its paths must start from the working directory already.
+// headless commands. Its paths must start from the working directory already,
+// and Refer must have read what it points to.
 func NewAnswers(c flow.Catalogue, p *plan.Plan) (*flow.Answers, error) {
 	profile, err := c.Load(p.Profile)
 	if err != nil {
 		return nil, err
 	}
-	t, problems := topology.Resolve(profile, p.Facts)
+	t, problems := p.Topology(profile)
 	if len(problems) > 0 {
 		var errs []error
 		for _, problem := range problems {
@@ -192,6 +194,11 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	saved.Output.Dir = dir
 	saved.Resolve(w.Dir)
 	planText, err := saved.Relative(dir).Marshal()
+	if err == nil && len(planText) > yamlfile.MaxBytes && a.Plan.NodesFrom != "" {
+		// A table too long for a plan stays in its own file.
+		saved.NodesFrom = w.path(a.Plan.NodesFrom)
+		planText, err = saved.Relative(dir).Marshal()
+	}
 	if err != nil {
 		return err
 	}

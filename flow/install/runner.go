@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/afero"
 
 	"certwright/certs/check"
+	"certwright/certs/issue"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -21,6 +22,9 @@ type Runner struct {
 	World *World
 	// SavePath is where Save keeps the answers; "" keeps none.
 	SavePath string
+	// Ahead makes keys while a person still answers; nil makes none ahead. It is
+	// also the World's KeyMaker, and who made it closes it.
+	Ahead *issue.Ahead
 
 	mu       sync.Mutex
 	checking map[topology.SlotID]context.CancelFunc
@@ -48,6 +52,13 @@ func (r *Runner) Run(ctx context.Context, e flow.Effect, progress func(flow.Even
 		return r.look(e)
 	case flow.SortFolder:
 		return r.sort(ctx, e)
+	case flow.ReadNodes:
+		nodes, stamp, err := readNodes(r.World, e.Path)
+		return flow.NodesRead{Gen: e.Gen, Nodes: nodes, Stamp: stamp, Err: err}
+	case flow.MakeKeys:
+		if r.Ahead != nil {
+			r.Ahead.Prepare(e.Algorithm, e.N)
+		}
 	case flow.Prepare:
 		return r.prepareSet(ctx, e, progress)
 	case flow.CancelPrepare:
@@ -70,6 +81,8 @@ func crashed(e flow.Effect, p any) flow.Event {
 		return flow.Checked{Slot: e.Slot, Gen: e.Gen, Verdict: flow.Verdict{Findings: bugFinding(e.Slot, err)}}
 	case flow.SortFolder:
 		return flow.Filled{Gen: e.Gen, Err: err}
+	case flow.ReadNodes:
+		return flow.NodesRead{Gen: e.Gen, Err: err}
 	case flow.Prepare:
 		return flow.PreparedSet{Gen: e.Gen, Err: err}
 	case flow.Write:
@@ -118,18 +131,25 @@ func (r *Runner) look(e flow.LookAtFiles) flow.Event {
 	var changed []topology.SlotID
 	for id, stamps := range e.Slots {
 		for path, was := range stamps {
-			info, err := r.World.Read.Stat(r.World.path(path))
-			gone := was == flow.Stamp{}
-			if (err != nil) != gone || err == nil && (info.Size() != was.Size || !info.ModTime().Equal(was.ModTime)) {
+			if r.differs(path, was) {
 				changed = append(changed, id)
 				break
 			}
 		}
 	}
-	if len(changed) == 0 {
+	nodes := e.Nodes != "" && r.differs(e.Nodes, e.NodesStamp)
+	if len(changed) == 0 && !nodes {
 		return nil
 	}
-	return flow.Looked{Changed: changed}
+	return flow.Looked{Changed: changed, Nodes: nodes}
+}
+
+// differs says that a file is not as it was; the zero stamp is that of one that
+// could not be read.
+func (r *Runner) differs(path string, was flow.Stamp) bool {
+	info, err := r.World.Read.Stat(r.World.path(path))
+	gone := was == flow.Stamp{}
+	return (err != nil) != gone || err == nil && (info.Size() != was.Size || !info.ModTime().Equal(was.ModTime))
 }
 
 func (r *Runner) prepareSet(ctx context.Context, e flow.Prepare, progress func(flow.Event)) flow.Event {
@@ -162,7 +182,11 @@ func (r *Runner) save(e flow.Save) error {
 	if r.SavePath == "" {
 		return nil
 	}
-	data, err := e.Plan.Marshal()
+	// Its relative paths start from the working directory, those of a file from
+	// where it lies.
+	p := e.Plan.Clone()
+	p.Resolve(r.World.Dir)
+	data, err := p.Marshal()
 	if err != nil {
 		return err
 	}

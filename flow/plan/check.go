@@ -35,9 +35,6 @@ func algorithms(profile *topology.Profile) []issue.Algorithm {
 // is no error here; Complete says that.
 func (p *Plan) Check(profile *topology.Profile) error {
 	c := &checker{p: p, profile: profile, r: p.report()}
-	if p.Nodes {
-		c.r.Bad("nodes", fmt.Sprintf("profile %s has no nodes; remove the field", profile.Name))
-	}
 	c.facts()
 	c.keys()
 	c.components()
@@ -56,9 +53,13 @@ func (c *checker) bad(path, format string, args ...any) { c.r.Bad(path, fmt.Spri
 
 func (c *checker) facts() {
 	var problems []*topology.FactProblem
-	c.t, problems = topology.Resolve(c.profile, c.p.Facts)
+	c.t, problems = c.p.Topology(c.profile)
 	for _, fp := range problems {
 		text := fp.Text()
+		if fp.Fact == "nodes" || strings.HasPrefix(fp.Fact, "nodes[") {
+			c.bad(fp.Fact, "%s", untrusted.Text(text).Max(400))
+			continue
+		}
 		if near := yamlfile.Nearest(fp.Fact, c.profile.FactNames()); near != "" && !slices.Contains(c.profile.FactNames(), fp.Fact) {
 			text = fmt.Sprintf("profile %s has no such fact; did you mean %s?", c.profile.Name, near)
 		}
@@ -132,10 +133,13 @@ func (c *checker) components() {
 		if comp.Intermediate && comp.Mode != topology.BringCA {
 			c.bad(at+".intermediate", "is for mode bring-ca alone; remove it, or write mode: bring-ca")
 		}
-		slots := slotNames(known)
 		for _, name := range slices.Sorted(maps.Keys(comp.Certs)) {
-			if !slices.Contains(slots, name) {
-				c.bad(at+".certs."+name, "%s has no such slot; %s", id, suggestion(name, slots))
+			slot := c.t.Slot(topology.SlotID(string(id) + "/" + name))
+			switch {
+			case slot == nil:
+				c.bad(at+".certs."+name, "%s has no such slot; %s", id, suggestion(name, slotNames(known)))
+			case comp.Certs[name].From != "" && slot.Kind != topology.CA:
+				c.bad(at+".certs."+name+".from", "takes a CA out of another set, and %s is none; name its cert and key", slot.ID)
 			}
 		}
 	}
@@ -161,15 +165,20 @@ func suggestion(word string, names []string) string {
 	if near := yamlfile.Nearest(word, names); near != "" {
 		return "did you mean " + near + "?"
 	}
+	const many = 30 // a profile with nodes has thousands
+	if len(names) > many {
+		return fmt.Sprintf("use one of %s … (%d in all)", strings.Join(names[:many], ", "), len(names))
+	}
 	return "use one of " + strings.Join(names, ", ")
 }
 
 func (c *checker) output() {
+	known := slices.Concat(c.profile.Layouts, c.profile.Offers)
 	for i, l := range c.p.Output.Layouts {
 		at := fmt.Sprintf("output.layouts[%d]", i)
 		switch {
-		case !slices.Contains(c.profile.Layouts, l):
-			c.bad(at, "profile %s has no layout %s; %s", c.profile.Name, yamlfile.Quote(l), suggestion(l, c.profile.Layouts))
+		case !slices.Contains(known, l):
+			c.bad(at, "profile %s has no layout %s; %s", c.profile.Name, yamlfile.Quote(l), suggestion(l, known))
 		case slices.Contains(c.p.Output.Layouts[:i], l):
 			c.bad(at, "names %s twice", l)
 		}
@@ -180,7 +189,7 @@ func (c *checker) output() {
 // modes ask for and that it does not name. A plan of the wizard may lack them
 // where something was pasted. The error is a yamlfile.Errors.
 func (p *Plan) Complete(profile *topology.Profile) error {
-	t, _ := topology.Resolve(profile, p.Facts)
+	t, _ := p.Topology(profile)
 	r := p.report()
 	for _, c := range t.Components {
 		mode := p.Mode(c.ID)
@@ -202,7 +211,7 @@ func (p *Plan) Complete(profile *topology.Profile) error {
 
 // missingFiles names the files of a slot that are due and not there.
 func missingFiles(s *topology.Slot, mode topology.Mode, f Files) string {
-	if s.Optional && f == (Files{}) {
+	if s.Optional && f == (Files{}) || f.From != "" && s.Kind == topology.CA {
 		return ""
 	}
 	needsCert := s.Kind != topology.KeyPair // the public key comes out of the private one

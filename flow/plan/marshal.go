@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"certwright/assets/yamlfile"
+	"certwright/certs/topology"
 )
 
 const header = `# The answers of one installation. "certwright apply -f FILE" makes a set from them.
@@ -19,9 +19,6 @@ const header = `# The answers of one installation. "certwright apply -f FILE" ma
 // Marshal writes the plan: the same plan gives the same bytes, and Parse reads
 // it back. Maps are in the order of their keys, lives in hours.
 func (p *Plan) Marshal() ([]byte, error) {
-	if p.Nodes {
-		return nil, fmt.Errorf("write the plan: nodes are not supported by profile %s", yamlfile.Quote(p.Profile))
-	}
 	doc := &node{}
 	doc.text("apiVersion", p.APIVersion)
 	doc.text("profile", p.Profile)
@@ -30,6 +27,14 @@ func (p *Plan) Marshal() ([]byte, error) {
 		facts.set(name, p.Facts[name])
 	}
 	doc.add("facts", facts)
+	switch {
+	case p.NodesFrom != "":
+		from := &node{flow: true}
+		from.text("from", p.NodesFrom)
+		doc.add("nodes", from)
+	case len(p.Nodes) > 0:
+		doc.value("nodes", nodeTable(p.Nodes))
+	}
 	keys := &node{flow: true}
 	keys.text("algorithm", string(p.Keys.Algorithm))
 	doc.add("keys", keys)
@@ -50,11 +55,7 @@ func (p *Plan) Marshal() ([]byte, error) {
 	output := &node{flow: true}
 	output.text("dir", p.Output.Dir)
 	if len(p.Output.Layouts) > 0 {
-		list := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
-		for _, l := range p.Output.Layouts {
-			list.Content = append(list.Content, scalar(l))
-		}
-		output.value("layouts", list)
+		output.value("layouts", list(p.Output.Layouts))
 	}
 	doc.add("output", output)
 
@@ -91,10 +92,34 @@ func component(c Component) *node {
 	return out
 }
 
+// nodeTable is a line for each node.
+func nodeTable(nodes []topology.Node) *yaml.Node {
+	out := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, n := range nodes {
+		one := &node{flow: true}
+		one.set("name", n.Name)
+		one.text("role", string(n.Role))
+		one.value("addresses", list(n.Addresses))
+		out.Content = append(out.Content, one.yaml())
+	}
+	return out
+}
+
+func list(words []string) *yaml.Node {
+	out := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, w := range words {
+		out.Content = append(out.Content, scalar(w))
+	}
+	return out
+}
+
 func files(f Files) *node {
+	f = f.Written()
 	out := &node{flow: true}
 	out.text("cert", f.Cert)
 	out.text("key", f.Key)
+	out.text("from", f.From)
+	out.text("authority", string(f.Authority))
 	return out
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"certwright/assets/yamlfile"
 	"certwright/certs/topology"
+	"certwright/certs/untrusted"
 )
 
 // origin is the file that a plan was read from, for the positions of errors
@@ -19,18 +20,35 @@ type origin struct {
 	data []byte
 }
 
+// document is a plan as its file has it.
+type document struct {
+	APIVersion string                             `yaml:"apiVersion"`
+	Profile    string                             `yaml:"profile"`
+	Facts      map[string]string                  `yaml:"facts"`
+	Nodes      nodesField                         `yaml:"nodes"`
+	Keys       Keys                               `yaml:"keys"`
+	Validity   Validity                           `yaml:"validity"`
+	Hierarchy  topology.Hierarchy                 `yaml:"hierarchy"`
+	Components map[topology.ComponentID]Component `yaml:"components"`
+	Output     Output                             `yaml:"output"`
+}
+
 // Parse reads a plan. The error is a yamlfile.Errors with line and column.
 // Check, with the profile that the plan names, finds what is wrong beyond the form.
 func Parse(name string, data []byte) (*Plan, error) {
 	if err := refuseSecrets(name, data); err != nil {
 		return nil, err
 	}
-	p := &Plan{}
-	if err := yamlfile.Decode(name, data, p); err != nil {
+	var d document
+	if err := yamlfile.Decode(name, data, &d); err != nil {
 		return nil, err
 	}
-	p.origin = &origin{name, data}
+	p := &Plan{
+		APIVersion: d.APIVersion, Profile: d.Profile, Facts: d.Facts, Keys: d.Keys, Validity: d.Validity,
+		Hierarchy: d.Hierarchy, Components: d.Components, Output: d.Output, origin: &origin{name, data},
+	}
 	r := p.report()
+	d.Nodes.take(p, r)
 	switch p.APIVersion {
 	case APIVersion:
 	case "":
@@ -47,10 +65,52 @@ func Parse(name string, data []byte) (*Plan, error) {
 		}
 		return path
 	})
+	p.eachFiles(func(at string, f *Files) {
+		switch {
+		case f.From != "" && (f.Cert != "" || f.Key != ""):
+			r.Bad(at+".from", "takes the CA and its key out of a set; remove cert and key, or from")
+		case f.From == "" && f.Authority != "":
+			r.Bad(at+".authority", "is the authority of another set; name that set's directory too: {from: DIR, authority: "+untrusted.Text(string(f.Authority)).Max(64)+"}")
+		}
+	})
 	if err := yamlfile.Join(r.Errors...); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// eachFiles visits what was handed over for each slot, in order.
+func (p *Plan) eachFiles(visit func(at string, f *Files)) {
+	for _, id := range slices.Sorted(maps.Keys(p.Components)) {
+		c := p.Components[id]
+		if c.CA != nil {
+			visit(fmt.Sprintf("components.%s.ca", id), c.CA)
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Certs)) {
+			f := c.Certs[name]
+			visit(fmt.Sprintf("components.%s.certs.%s", id, name), &f)
+			c.Certs[name] = f
+		}
+	}
+}
+
+// CAs visits each CA that the plan takes out of a set written earlier. visit
+// may set Cert and Key, the files that it found.
+func (p *Plan) CAs(visit func(component topology.ComponentID, field string, f *Files)) {
+	p.eachFiles(func(at string, f *Files) {
+		if f.From != "" {
+			id, _, _ := strings.Cut(strings.TrimPrefix(at, "components."), ".")
+			visit(topology.ComponentID(id), at, f)
+		}
+	})
+}
+
+// Fault is an error about a field of the plan, with the position that the field
+// has in the plan's file. It is a yamlfile.Errors.
+func (p *Plan) Fault(field, message string) error {
+	r := p.report()
+	r.Bad(field, message)
+	return yamlfile.Join(r.Errors...)
 }
 
 // report gathers errors at the positions of the file that the plan came from.
@@ -92,21 +152,12 @@ func (p *Plan) eachPath(change func(at, path string) string) {
 	if isPath(p.Profile) {
 		do("profile", &p.Profile)
 	}
-	for _, id := range slices.Sorted(maps.Keys(p.Components)) {
-		c := p.Components[id]
-		at := fmt.Sprintf("components.%s", id)
-		if c.CA != nil {
-			do(at+".ca.cert", &c.CA.Cert)
-			do(at+".ca.key", &c.CA.Key)
-		}
-		for _, name := range slices.Sorted(maps.Keys(c.Certs)) {
-			f := c.Certs[name]
-			do(at+".certs."+name+".cert", &f.Cert)
-			do(at+".certs."+name+".key", &f.Key)
-			c.Certs[name] = f
-		}
-		p.Components[id] = c
-	}
+	do("nodes.from", &p.NodesFrom)
+	p.eachFiles(func(at string, f *Files) {
+		do(at+".cert", &f.Cert)
+		do(at+".key", &f.Key)
+		do(at+".from", &f.From)
+	})
 	do("output.dir", &p.Output.Dir)
 }
 
@@ -175,14 +226,18 @@ func (p *Plan) Explicit(profile *topology.Profile) *Plan {
 	if out.Facts == nil {
 		out.Facts = map[string]string{}
 	}
-	t, problems := topology.Resolve(profile, p.Facts)
+	t, problems := p.Topology(profile)
 	wrong := func(name string) bool {
 		return slices.ContainsFunc(problems, func(fp *topology.FactProblem) bool { return fp.Fact == name })
 	}
 	for name, value := range t.Facts.Values {
-		if value != "" && !wrong(name) {
+		if value != "" && !wrong(name) && !(p.HasTable() && perNode(profile, name)) {
 			out.Facts[name] = value
 		}
+	}
+	if len(p.Nodes) > 0 && len(t.Nodes) == len(p.Nodes) {
+		// The table itself, even if it came from a file: that may change or go.
+		out.Nodes, out.NodesFrom = cloneNodes(t.Nodes), ""
 	}
 	if out.Components == nil {
 		out.Components = map[topology.ComponentID]Component{}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"certwright/assets/yamlfile"
 	"certwright/certs/issue"
 	"certwright/certs/topology"
 )
@@ -28,8 +27,12 @@ type Plan struct {
 	Hierarchy  topology.Hierarchy                 `yaml:"hierarchy,omitempty"` // empty: the profile's
 	Components map[topology.ComponentID]Component `yaml:"components,omitempty"`
 	Output     Output                             `yaml:"output,omitempty"`
-	// Nodes is reserved: a table of nodes, for profiles that have them.
-	Nodes yamlfile.Present `yaml:"nodes,omitempty"`
+	// Nodes are the machines of the cluster, for a profile that has certificates
+	// for each. In a file they are a table under nodes.
+	Nodes []topology.Node `yaml:"-"`
+	// NodesFrom is the file that holds the nodes, as nodes: {from: FILE} names
+	// it. Nodes are then what was read from it, empty before that.
+	NodesFrom string `yaml:"-"`
 
 	origin   *origin         // the file that it was read from; nil when it was made here
 	fromFlag map[string]bool // facts that Set gave
@@ -64,6 +67,20 @@ type Component struct {
 type Files struct {
 	Cert string `yaml:"cert,omitempty"`
 	Key  string `yaml:"key,omitempty"`
+	// From is, of a CA, the directory of a set that certwright wrote: the CA is
+	// taken from there. Cert and Key are then the files that were found in it,
+	// empty before that; a file of a plan has From alone.
+	From string `yaml:"from,omitempty"`
+	// Authority is the authority of that set; empty: the one of the same name.
+	Authority topology.AuthorityID `yaml:"authority,omitempty"`
+}
+
+// Written are the files as a plan's file says them.
+func (f Files) Written() Files {
+	if f.From != "" {
+		f.Cert, f.Key = "", ""
+	}
+	return f
 }
 
 // Output says where and in which forms the set is written.
@@ -89,6 +106,7 @@ func (p *Plan) Clone() *Plan {
 		out.Components[id] = c
 	}
 	out.Output.Layouts = slices.Clone(p.Output.Layouts)
+	out.Nodes = cloneNodes(p.Nodes)
 	out.fromFlag = maps.Clone(p.fromFlag)
 	return &out
 }
@@ -116,12 +134,14 @@ func (p *Plan) Equal(other *Plan) bool {
 		return p == other
 	}
 	return p.APIVersion == other.APIVersion && p.Profile == other.Profile && maps.Equal(p.Facts, other.Facts) &&
-		p.Keys == other.Keys && p.Validity == other.Validity && p.Hierarchy == other.Hierarchy && p.Nodes == other.Nodes &&
+		p.Keys == other.Keys && p.Validity == other.Validity && p.Hierarchy == other.Hierarchy &&
+		p.NodesFrom == other.NodesFrom && slices.EqualFunc(p.Nodes, other.Nodes, sameNode) &&
 		maps.EqualFunc(p.Components, other.Components, Component.equal) &&
 		p.Output.Dir == other.Output.Dir && slices.Equal(p.Output.Layouts, other.Output.Layouts)
 }
 
 func (c Component) equal(other Component) bool {
-	sameCA := (c.CA == nil) == (other.CA == nil) && (c.CA == nil || *c.CA == *other.CA)
-	return sameCA && c.Mode == other.Mode && c.Intermediate == other.Intermediate && maps.Equal(c.Certs, other.Certs)
+	same := func(a, b Files) bool { return a.Written() == b.Written() }
+	sameCA := (c.CA == nil) == (other.CA == nil) && (c.CA == nil || same(*c.CA, *other.CA))
+	return sameCA && c.Mode == other.Mode && c.Intermediate == other.Intermediate && maps.EqualFunc(c.Certs, other.Certs, same)
 }

@@ -57,9 +57,9 @@ func TestParseReadsEveryField(t *testing.T) {
 		Validity: Validity{Duration(87600 * time.Hour), Duration(8760 * time.Hour)},
 		Components: map[topology.ComponentID]Component{
 			"etcd":     {Mode: topology.Generate},
-			"kube":     {Mode: topology.BringCA, CA: &Files{"corp/kube-ca.crt", "corp/kube-ca.key"}},
+			"kube":     {Mode: topology.BringCA, CA: &Files{Cert: "corp/kube-ca.crt", Key: "corp/kube-ca.key"}},
 			"identity": {Mode: topology.Generate},
-			"ingress":  {Mode: topology.BringCerts, Certs: map[string]Files{"ca": {Cert: "corp/ca.crt"}, "server": {"www.crt", "www.key"}}},
+			"ingress":  {Mode: topology.BringCerts, Certs: map[string]Files{"ca": {Cert: "corp/ca.crt"}, "server": {Cert: "www.crt", Key: "www.key"}}},
 		},
 		Output: Output{"generated", []string{"tree", "secrets", "terraform", "flags"}},
 	}
@@ -303,7 +303,7 @@ func plans() *rapid.Generator[*Plan] {
 		rapid.StringOfN(rapid.RuneFrom(nil, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Zs), 0, 12, -1),
 	)
 	path := text.Filter(func(s string) bool { return !secret.MatchString(s) })
-	fileOf := rapid.Custom(func(t *rapid.T) Files { return Files{path.Draw(t, "cert"), path.Draw(t, "key")} })
+	fileOf := rapid.Custom(func(t *rapid.T) Files { return Files{Cert: path.Draw(t, "cert"), Key: path.Draw(t, "key")} })
 	life := rapid.Map(rapid.Int64Range(1, int64(MaxValidity)), func(n int64) Duration { return Duration(n) })
 	key := rapid.StringMatching(`[a-z][a-z.-]{0,8}`)
 	comp := rapid.Custom(func(t *rapid.T) Component {
@@ -378,8 +378,8 @@ func TestPathsAreRelativeToThePlan(t *testing.T) {
 	p := &Plan{
 		APIVersion: APIVersion, Profile: "mine.yaml",
 		Components: map[topology.ComponentID]Component{
-			"kube":    {Mode: topology.BringCA, CA: &Files{"corp/ca.crt", "/abs/ca.key"}},
-			"ingress": {Mode: topology.BringCerts, Certs: map[string]Files{"server": {"../www.crt", ""}}},
+			"kube":    {Mode: topology.BringCA, CA: &Files{Cert: "corp/ca.crt", Key: "/abs/ca.key"}},
+			"ingress": {Mode: topology.BringCerts, Certs: map[string]Files{"server": {Cert: "../www.crt"}}},
 		},
 		Output: Output{Dir: "generated"},
 	}
@@ -387,8 +387,8 @@ func TestPathsAreRelativeToThePlan(t *testing.T) {
 	want := &Plan{
 		APIVersion: APIVersion, Profile: "/home/jane/pki/mine.yaml",
 		Components: map[topology.ComponentID]Component{
-			"kube":    {Mode: topology.BringCA, CA: &Files{"/home/jane/pki/corp/ca.crt", "/abs/ca.key"}},
-			"ingress": {Mode: topology.BringCerts, Certs: map[string]Files{"server": {"/home/jane/www.crt", ""}}},
+			"kube":    {Mode: topology.BringCA, CA: &Files{Cert: "/home/jane/pki/corp/ca.crt", Key: "/abs/ca.key"}},
+			"ingress": {Mode: topology.BringCerts, Certs: map[string]Files{"server": {Cert: "/home/jane/www.crt"}}},
 		},
 		Output: Output{Dir: "/home/jane/pki/generated"},
 	}
@@ -399,8 +399,8 @@ func TestPathsAreRelativeToThePlan(t *testing.T) {
 	want = &Plan{
 		APIVersion: APIVersion, Profile: "../mine.yaml",
 		Components: map[topology.ComponentID]Component{
-			"kube":    {Mode: topology.BringCA, CA: &Files{"../corp/ca.crt", "../../../../abs/ca.key"}},
-			"ingress": {Mode: topology.BringCerts, Certs: map[string]Files{"server": {"../../www.crt", ""}}},
+			"kube":    {Mode: topology.BringCA, CA: &Files{Cert: "../corp/ca.crt", Key: "../../../../abs/ca.key"}},
+			"ingress": {Mode: topology.BringCerts, Certs: map[string]Files{"server": {Cert: "../../www.crt"}}},
 		},
 		Output: Output{Dir: "."},
 	}

@@ -27,6 +27,9 @@ type planFlags struct {
 	profile    string
 	set        []string
 	passphrase string
+	// lenient leaves it to the wizard to say which files that the plan points to
+	// could not be read: there a person can mend it.
+	lenient bool
 }
 
 func (f *planFlags) add(c *cobra.Command, withProfile bool) {
@@ -46,6 +49,9 @@ func (a *app) plan(f *planFlags) (*plan.Plan, error) {
 		}
 		var err error
 		if p, err = a.loadPlan(f.file); err != nil {
+			return nil, err
+		}
+		if err := install.Refer(a.world(), p); err != nil && !f.lenient {
 			return nil, err
 		}
 	} else {
@@ -76,6 +82,9 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 		return nil, err
 	}
 	if err := p.Check(profile); err != nil {
+		return nil, err
+	}
+	if err := p.Complete(profile); err != nil {
 		return nil, err
 	}
 	ans, err := install.NewAnswers(catalogue{a}, p)

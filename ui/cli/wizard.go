@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"certwright/certs/issue"
 	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/flow/install"
@@ -114,8 +115,9 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
+	runner := &install.Runner{World: w, SavePath: save}
 	o := wizard.Options{
-		Runner: &install.Runner{World: w, SavePath: save}, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
+		Runner: runner, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
 		PlanPath: save, Demo: demo, In: a.In, Out: out, Theme: style,
 	}
 	if !demo && f.config == "" && !f.resume {
@@ -124,6 +126,9 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if o.State, o.Effects, err = flow.New(catalogue{a}, p); err != nil {
 		return err
 	}
+	ahead := issue.NewAhead(0)
+	defer ahead.Close()
+	w.Keys, runner.Ahead = ahead, ahead
 	result, err := wizard.Run(c.Context(), o)
 	if result.Text != "" {
 		a.printf("%s", result.Text)
@@ -147,7 +152,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 
 // firstPlan is what the wizard begins with.
 func (a *app) firstPlan(f *wizardFlags, save string) (*plan.Plan, error) {
-	pf := planFlags{profile: f.profile, set: f.set}
+	pf := planFlags{profile: f.profile, set: f.set, lenient: true}
 	switch {
 	case f.config != "":
 		if f.profile != "" {
@@ -186,6 +191,7 @@ func (a *app) resumable(save string) *wizard.Resumable {
 	if err != nil {
 		return nil
 	}
+	_ = install.Refer(a.world(), p) // what is missing stops the steps that need it
 	name := p.Facts["cluster.name"]
 	note := p.Profile
 	if name != "" {

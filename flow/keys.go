@@ -1,0 +1,45 @@
+package flow
+
+import (
+	"slices"
+
+	"certwright/certs/topology"
+)
+
+// maxAhead bounds the keys made ahead, in number: some hundred kilobytes of
+// memory, and a person who waits for more has thousands of nodes.
+const maxAhead = 256
+
+// keysAhead has keys made while the person still answers, from the Components
+// step on: before that the algorithm is being chosen. They are for the next set
+// alone; one that was made needs none.
+func (s *State) keysAhead() []Effect {
+	if !s.reached[StepModes] || s.preparing || s.prepared != nil || s.writing || s.written != nil {
+		return nil
+	}
+	want := MakeKeys{Algorithm: s.plan.Keys.Algorithm, N: min(s.newKeys(), maxAhead)}
+	if want.Algorithm == "" || want == s.ahead {
+		return nil
+	}
+	s.ahead = want
+	return []Effect{want}
+}
+
+// newKeys counts the keys of the plan's algorithm that these modes ask for.
+func (s *State) newKeys() int {
+	n := 0
+	if s.plan.Hierarchy != topology.Roots {
+		n++
+	}
+	for i := range s.topo.Slots {
+		slot := &s.topo.Slots[i]
+		mode := s.plan.Mode(slot.Component)
+		if mode == topology.BringCerts || mode == topology.BringCA && slot.Kind == topology.CA && !s.plan.Components[slot.Component].Intermediate {
+			continue
+		}
+		if len(slot.Algorithms) == 0 || slices.Contains(slot.Algorithms, string(s.plan.Keys.Algorithm)) {
+			n++
+		}
+	}
+	return n
+}
