@@ -42,7 +42,7 @@ func (s *slotCheck) caOfKey(first *node, keys []crypto.Signer) *node {
 	if len(keys) == 0 {
 		return first
 	}
-	s.severalKeys(keys, first, s.key)
+	later := s.severalKeys(keys, first, s.key)
 	if sameKey(keys[0].Public(), first.x.PublicKey) {
 		return first
 	}
@@ -57,7 +57,7 @@ func (s *slotCheck) caOfKey(first *node, keys []crypto.Signer) *node {
 			return n
 		}
 	}
-	if !s.j.has("multiple-keys") || s.j.found[len(s.j.found)-1].Severity != Error {
+	if !later {
 		s.mismatch(first, keys[0], s.key)
 	}
 	return first
@@ -78,7 +78,7 @@ func (j *judge) authority(n *node, slot *topology.Slot, t *topology.Topology) {
 		j.at("ca-missing-key-cert-sign", n, d)
 	}
 	j.caTime(n)
-	for _, d := range keyDefects(n, false) {
+	for _, d := range keyDefects(n) {
 		j.at(d.rule, d.n, d.d)
 	}
 	if isEd25519(x.PublicKey) {

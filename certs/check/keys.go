@@ -41,7 +41,7 @@ func sameKey(a, b crypto.PublicKey) bool {
 
 // keyDefects judges the public key of a certificate. Ed25519 is fine for a CA
 // here and judged by the slot.
-func keyDefects(n *node, leaf bool) []defect {
+func keyDefects(n *node) []defect {
 	who := n.String()
 	pub := n.x.PublicKey
 	if pub == nil || n.x.PublicKeyAlgorithm == x509.DSA || n.x.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm {

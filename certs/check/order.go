@@ -22,7 +22,7 @@ func (s *slotCheck) pickLeaf(keys []crypto.Signer, keySrc *source) (leaf *node, 
 		return s.leafWithoutKey(first)
 	}
 	key := keys[0]
-	s.severalKeys(keys, first, keySrc)
+	later := s.severalKeys(keys, first, keySrc)
 	if sameKey(key.Public(), first.x.PublicKey) {
 		return first, !s.isTheCA(first)
 	}
@@ -44,7 +44,7 @@ func (s *slotCheck) pickLeaf(keys []crypto.Signer, keySrc *source) (leaf *node, 
 	default:
 		leaf = first
 	}
-	if !s.j.has("multiple-keys") || s.j.found[len(s.j.found)-1].Severity != Error {
+	if !later {
 		s.mismatch(leaf, key, keySrc)
 	}
 	return leaf, !s.isTheCA(leaf)
@@ -65,8 +65,9 @@ func (s *slotCheck) leafWithoutKey(first *node) (*node, bool) {
 	return first, true
 }
 
-// severalKeys judges a key file with more than one key: the first is used.
-func (s *slotCheck) severalKeys(keys []crypto.Signer, first *node, src *source) {
+// severalKeys judges a key file with more than one key: the first is used. later
+// says that the certificate's key is there, and not the first.
+func (s *slotCheck) severalKeys(keys []crypto.Signer, first *node, src *source) (later bool) {
 	distinct := keys[:1:1]
 	for _, k := range keys[1:] {
 		if !sameKey(k.Public(), keys[0].Public()) {
@@ -74,16 +75,17 @@ func (s *slotCheck) severalKeys(keys []crypto.Signer, first *node, src *source) 
 		}
 	}
 	if len(keys) < 2 {
-		return
+		return false
 	}
 	d := detail{message: fmt.Sprintf("there are %d private keys in the file; the first one is used", len(keys)), has: fmt.Sprintf("%d keys", len(keys)), needs: "one"}
 	for i, k := range distinct[1:] {
 		if !sameKey(keys[0].Public(), first.x.PublicKey) && sameKey(k.Public(), first.x.PublicKey) {
-			d.severity = Error
+			later, d.severity = true, Error
 			d.message = fmt.Sprintf("there are %d private keys in the file; the first one is used, and key %d is that of %s", len(keys), i+2, first)
 		}
 	}
 	s.j.report("multiple-keys", src, 0, d)
+	return later
 }
 
 // misplaced reports that n and not the first certificate is the leaf.

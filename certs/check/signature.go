@@ -66,7 +66,7 @@ func checkSignature(child, parent *x509.Certificate) verdict {
 		switch {
 		case k.N.BitLen() > material.MaxRSABits:
 			return sigUnknown // refused before use: checking it would take seconds
-		case weak != 0 || k.N.BitLen() < 1024:
+		case weak != 0 || k.N.BitLen() < 1024 || k.E < 3 || k.E%2 == 0:
 			return checkRSA(child, k, weak)
 		}
 	}

@@ -167,7 +167,7 @@ func (s *slotCheck) keyInCAFile(doc *material.Document, src *source) {
 // leaf judges a leaf by itself, without its chain.
 func (j *judge) leaf(n *node, slot *topology.Slot, t *topology.Topology, trusted bool) {
 	j.leafTime(n, serverSlot(slot))
-	for _, d := range keyDefects(n, true) {
+	for _, d := range keyDefects(n) {
 		j.at(d.rule, d.n, d.d)
 	}
 	if isEd25519(n.x.PublicKey) && !slices.Contains(slot.Algorithms, "ed25519") {
