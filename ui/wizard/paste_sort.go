@@ -37,10 +37,14 @@ type unit struct {
 	spare bool
 }
 
+// maxSorted is how many blocks a paste may have to be sorted: more is a trust
+// bundle, and belongs to one field.
+const maxSorted = 200
+
 // sortPaste sorts a text into slots; nil when it is about fewer than two.
 func sortPaste(data []byte, slots []*topology.Slot) *sortedPaste {
 	spans := pemSpans(data)
-	if len(spans) < 3 { // two slots have at least a certificate each, and a key
+	if len(spans) < 3 || len(spans) > maxSorted { // two slots have a certificate each, and a key
 		return nil
 	}
 	units := unitsOf(data, spans)

@@ -36,14 +36,7 @@ type preview struct {
 
 // judge describes and judges material before it is handed over, with the same
 // rules and in the same words as the flow does afterwards. It changes no answer.
-type judge struct {
-	*Env
-	runner *install.Runner
-}
-
-func newJudge(env *Env) *judge {
-	return &judge{Env: env, runner: &install.Runner{World: &install.World{Read: env.FS, Dir: env.Dir, Now: env.Now}}}
-}
+type judge struct{ *Env }
 
 // file is the work of looking at an entry of a folder, for a field when it is
 // not nil. It is made on the update loop and run by a command.
@@ -113,7 +106,8 @@ func (j *judge) verdict(sources map[flow.Field]flow.Source, slot topology.SlotID
 		s.Pasted = bytes.Clone(s.Pasted)
 		a.Sources[f] = s
 	}
-	runner := j.runner
+	// A runner of its own: looks do not cancel each other, the newest is taken.
+	runner := &install.Runner{World: &install.World{Read: j.FS, Dir: j.Dir, Now: j.Now}}
 	return func() (flow.Verdict, bool) {
 		out := runner.Run(context.Background(), flow.CheckSlot{Slot: slot, Answers: a}, nil)
 		for _, p := range a.Passphrases {

@@ -94,7 +94,7 @@ const (
 )
 
 func newSlotScreen(env *Env, step flow.Step, mode topology.Mode) *slotScreen {
-	j := newJudge(env)
+	j := &judge{env}
 	return &slotScreen{
 		Env: env, step: step, mode: mode, judge: j,
 		picker: newPicker(env, j), paste: newPasteBox(env, j), path: newPathPrompt(env), secret: &secretPrompt{},
@@ -498,9 +498,14 @@ func (s *slotScreen) keepPaste() tea.Cmd {
 	at := s.paste.field
 	var cmds []tea.Cmd
 	var said []string
-	for _, e := range s.paste.file() {
+	events := s.paste.file()
+	for i, e := range events {
 		said = append(said, pastedWords(e.Source.Pasted)+" kept as "+s.name(e.Field))
-		cmds = append(cmds, s.do(e))
+		cmd := s.do(e)
+		if i+1 < len(events) && events[i+1].Field.Slot == e.Field.Slot {
+			continue // half a slot is not judged: the other half is here too
+		}
+		cmds = append(cmds, cmd)
 	}
 	if len(said) > 2 {
 		said = []string{count(len(said), "field") + " filled from the paste"}

@@ -2,7 +2,10 @@ package wizard
 
 import (
 	"bytes"
+	"slices"
 	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/flow"
 )
@@ -26,6 +29,20 @@ func BenchmarkSlotFrameOfABundle(b *testing.B) {
 	d.press("t").write("bundle.pem").press("enter").rest()
 	b.Logf("%d findings", len(d.root.env.Flow.Verdict("etcd/ca").Findings))
 	for b.Loop() {
+		_ = d.root.View()
+	}
+}
+
+// BenchmarkPasteOfOneMiB is what the update loop does for the largest paste; the
+// judging is a command's.
+func BenchmarkPasteOfOneMiB(b *testing.B) {
+	ca := testCA(b, "Corp CA", nil)
+	text := []rune(string(bytes.Repeat(ca.pem, maxPaste/len(ca.pem))))
+	d := pasteDriver(b)
+	box := d.slots().paste
+	for b.Loop() {
+		box.drop()
+		box.press(tea.KeyMsg{Type: tea.KeyRunes, Runes: slices.Clone(text), Paste: true})
 		_ = d.root.View()
 	}
 }

@@ -134,7 +134,7 @@ func (s *slotScreen) Keys() []key.Binding {
 		out = append(out, k.own)
 	}
 	out = append(out, k.fill)
-	if s.enter() != enterProblem && s.problem() != s.at {
+	if s.problem() != s.at {
 		out = append(out, k.problem)
 	}
 	if rows[i].kind == fieldRow && !s.Flow.Source(rows[i].field).Empty() {
@@ -287,7 +287,7 @@ func (s *slotScreen) fix() string {
 		return ""
 	}
 	for _, finding := range sortedFindings(s.Flow.Verdict(f.Slot).Findings) {
-		if finding.Fix == "" {
+		if finding.Fix == "" || finding.Severity == check.Info {
 			continue
 		}
 		if _, command, found := strings.Cut(finding.Fix, "$ "); found {

@@ -62,6 +62,13 @@ func (s *slotScreen) pickerStatus() (Status, bool) {
 			}
 		}
 	}
+	if look := p.previewed(); look != nil && look.judged && look.verdict.OK() {
+		text := "usable as " + s.title(p.field.Slot)
+		if p.field.Part == flow.PartKey && look.verdict.Pair.Leaf() != nil {
+			text = "the key belongs to the certificate"
+		}
+		return Status{theme.GoodSign, text + ". enter chooses it."}, true
+	}
 	if e := p.current(); e != nil && p.likely != "" && e.name == p.likely {
 		return Status{theme.NoSign, "Choose the key: " + untrusted.Text(p.likely).Max(60) + " looks right, by its name."}, true
 	}
@@ -69,6 +76,14 @@ func (s *slotScreen) pickerStatus() (Status, bool) {
 		return Status{theme.NoSign, "Choose the folder that every field is filled from."}, true
 	}
 	return Status{theme.NoSign, "Choose " + s.name(p.field) + "."}, true
+}
+
+// title is what a slot is called.
+func (s *slotScreen) title(id topology.SlotID) string {
+	if slot := s.Flow.Topology().Slot(id); slot != nil {
+		return slot.Title
+	}
+	return string(id)
 }
 
 func worstFinding(fs []check.Finding) check.Finding {

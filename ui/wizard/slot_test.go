@@ -14,6 +14,7 @@ import (
 	"certwright/certs/material"
 	"certwright/certs/topology"
 	"certwright/flow"
+	"certwright/ui/theme"
 )
 
 const allCerts = "etcd=bring-certs kube=bring-certs identity=bring-certs ingress=bring-certs"
@@ -102,7 +103,7 @@ func TestFramesFilled(t *testing.T) {
 func TestBringingACorporateCA(t *testing.T) {
 	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, corpFiles(t))
 	d.press("enter").press("/").write("issuing pem").rest().shows("usable as etcd CA").press("enter")
-	d.rest().shows("looks right", "the key belongs to the certificate").press("enter")
+	d.shows("Choose the key", "looks right").rest().shows("looks right", "the key belongs to the certificate").press("enter")
 	d.rest().shows("1 of 1 ready")
 	if got := d.root.env.Flow.Source(caKey).Path; got != "corp/corp-issuing-ca.key" {
 		t.Errorf("the key's path is %q", got)
@@ -372,6 +373,54 @@ func TestTheListIsDrawnInEverySize(t *testing.T) {
 					t.Fatalf("%d rows in a window of %dx%d", rows, w, h)
 				}
 			}
+		}
+	}
+}
+
+// TestLooksRunBesideTheLoop runs previews while the answers change under them,
+// for the race detector to watch.
+func TestLooksRunBesideTheLoop(t *testing.T) {
+	files := corpFiles(t)
+	key := files["corp/corp-issuing-ca.key"]
+	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, files)
+	j, f := d.slots().judge, d.root.env.Flow
+	path := "/home/ann/cluster/corp/corp-issuing-ca.pem"
+	f.Apply(flow.SetSource{Field: caKey, Source: flow.Source{Pasted: bytes.Clone(key)}})
+	f.Apply(flow.SetPassphrase{Slot: "etcd/ca", Passphrase: []byte("one")})
+	looks := []func() *preview{
+		j.file(path, entry{name: "corp-issuing-ca.pem", kind: fileEntry}, &caCert),
+		j.pasted(bytes.Clone(key), map[flow.Field]flow.Source{caKey: {Pasted: bytes.Clone(key)}}, "etcd/ca"),
+	}
+	done := make(chan *preview, len(looks))
+	for _, look := range looks {
+		go func() { done <- look() }()
+	}
+	f.Apply(flow.SetSource{Field: caKey, Source: flow.Source{Pasted: []byte("another")}})
+	f.Apply(flow.SetPassphrase{Slot: "etcd/ca", Passphrase: []byte("two")})
+	for range looks {
+		if p := <-done; p == nil || p.bad {
+			t.Errorf("a look failed: %+v", p)
+		}
+	}
+}
+
+func TestCutPath(t *testing.T) {
+	th := theme.New(theme.Options{Profile: theme.None})
+	for _, c := range []struct {
+		path string
+		w    int
+		want string
+	}{
+		{"gen/tls/ca.crt", 20, "gen/tls/ca.crt"},
+		{"gen/tls/etcd/server.crt", 18, "…/etcd/server.crt"},
+		{"gen/tls/etcd/server.crt", 13, "…/server.crt"},
+		{"gen/tls/etcd/server.crt", 9, "serv….crt"},
+		{"pasted, 2 certificates", 12, "pasted…cates"},
+		{"~/größe/größe.crt", 12, "…/größe.crt"},
+		{"/", 0, ""},
+	} {
+		if got := cutPath(th, c.path, c.w); got != c.want {
+			t.Errorf("%s in %d: got %q, want %q", c.path, c.w, got, c.want)
 		}
 	}
 }

@@ -380,10 +380,12 @@ func (s *slotScreen) lookLines(l *lines, p *preview, id topology.SlotID) {
 	}
 	l.gap()
 	v := p.verdict
+	if v.NeedsPassphrase {
+		l.say(theme.BusySign, theme.Bold, "the key is encrypted: its passphrase is asked for once it is chosen")
+		l.gap()
+	}
 	l.findings(v.Findings)
 	switch {
-	case v.NeedsPassphrase:
-		l.say(theme.BusySign, theme.Plain, "the key is encrypted: its passphrase is asked for once it is chosen")
 	case check.OK(v.Findings) && v.Pair != nil:
 		l.usable(slot, v)
 	case check.OK(v.Findings):

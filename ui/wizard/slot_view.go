@@ -3,6 +3,9 @@ package wizard
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"certwright/certs/check"
 	"certwright/certs/topology"
@@ -149,15 +152,22 @@ func (s *slotScreen) row(r slotRow, chosen bool, label, w int) string {
 	return line.Add(role, cutPath(th, text, room)).Fit(w)
 }
 
-// cutPath shortens a path from its front: its last element tells the most.
+// cutPath shortens a path from its front, at a separator where it can: its last
+// elements tell the most.
 func cutPath(th *theme.Theme, path string, w int) string {
-	if i := strings.LastIndexAny(path, `/\`); i > 0 && len(path) > w {
-		if base := th.Border().Ellipsis + path[i:]; len(path[i:])+1 <= w {
-			return base
-		}
-		return th.CutMiddle(path[i+1:], w)
+	if ansi.StringWidth(path) <= w {
+		return path
 	}
-	return th.Cut(path, w)
+	ellipsis := th.Border().Ellipsis
+	last := path
+	for i, c := range path {
+		if i > 0 && c < utf8.RuneSelf && isSeparator(byte(c)) {
+			if last = path[i:]; ansi.StringWidth(ellipsis+last) <= w {
+				return ellipsis + last
+			}
+		}
+	}
+	return th.CutMiddle(strings.TrimLeft(last, `/\`), w)
 }
 
 func (s *slotScreen) label(r slotRow) string {
