@@ -27,9 +27,9 @@ var pemLabels = []string{
 }
 
 var (
-	pemBegin = []byte("-----BEGIN ")
-	pemEnd   = []byte("-----END ")
-	pemDash  = []byte("-----")
+	armourBegin = []byte("-----BEGIN ")
+	armourEnd   = []byte("-----END ")
+	armourDash  = []byte("-----")
 )
 
 func (s pemSpan) private() bool { return strings.Contains(s.label, "PRIVATE KEY") }
@@ -39,21 +39,21 @@ func (s pemSpan) private() bool { return strings.Contains(s.label, "PRIVATE KEY"
 func pemSpans(data []byte) []pemSpan {
 	var out []pemSpan
 	for at := 0; ; {
-		i := bytes.Index(data[at:], pemBegin)
+		i := bytes.Index(data[at:], armourBegin)
 		if i < 0 {
 			return out
 		}
 		s := pemSpan{from: at + i, to: len(data)}
-		rest := data[s.from+len(pemBegin):]
-		dash := bytes.Index(rest, pemDash)
+		rest := data[s.from+len(armourBegin):]
+		dash := bytes.Index(rest, armourDash)
 		if dash < 0 {
 			return append(out, s)
 		}
 		if name := string(rest[:min(dash, 40)]); slices.Contains(pemLabels, name) {
 			s.label = name
 		}
-		body := s.from + len(pemBegin) + dash + len(pemDash)
-		end, next := bytes.Index(data[body:], pemEnd), bytes.Index(data[body:], pemBegin)
+		body := s.from + len(armourBegin) + dash + len(armourDash)
+		end, next := bytes.Index(data[body:], armourEnd), bytes.Index(data[body:], armourBegin)
 		if end < 0 || next >= 0 && next < end { // the next block begins before this one ends
 			if next < 0 {
 				s.lines = bytes.Count(bytes.Trim(data[body:], "\n"), []byte("\n")) + 1
@@ -63,11 +63,11 @@ func pemSpans(data []byte) []pemSpan {
 			out = append(out, s)
 			continue
 		}
-		tail := data[body+end+len(pemEnd):]
-		if dash = bytes.Index(tail, pemDash); dash < 0 {
+		tail := data[body+end+len(armourEnd):]
+		if dash = bytes.Index(tail, armourDash); dash < 0 {
 			return append(out, s)
 		}
-		s.to, s.closed = body+end+len(pemEnd)+dash+len(pemDash), true
+		s.to, s.closed = body+end+len(armourEnd)+dash+len(armourDash), true
 		if text := bytes.TrimSpace(data[body : body+end]); len(text) > 0 {
 			s.lines = bytes.Count(text, []byte("\n")) + 1
 		}
