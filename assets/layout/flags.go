@@ -70,6 +70,8 @@ func (j *job) programs() []*program {
 func (j *job) parameters(s *topology.Slot, c topology.Consumer) []parameter {
 	p := parameter{name: c.Name, as: c.As, when: c.When}
 	switch c.As {
+	case topology.AsManifest:
+		return nil
 	case topology.AsSecret:
 		p.value = c.Secret
 		return []parameter{p}
@@ -84,17 +86,13 @@ func (j *job) parameters(s *topology.Slot, c topology.Consumer) []parameter {
 	if (c.Field == topology.FieldKey || c.Needs == topology.FieldKey) && j.set.Pairs[s.ID].Key == nil {
 		return []parameter{p}
 	}
-	if c.Path != "" {
-		p.value = c.Path
-		return []parameter{p}
-	}
 	p.file = s.Files.Name(c.Field)
 	p.value = j.deployed(p.file)
 	return []parameter{p}
 }
 
 // flags writes for each program what to tell it, in its own form: flags one a
-// line for xargs -a, variables for an environment file, keys of a YAML config.
+// line for xargs -a, variables for an environment file, keys of a YAML or JSON config.
 // These files hold no comments, so that they can be used as they are.
 func flags(j *job) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
@@ -106,7 +104,8 @@ func flags(j *job) iter.Seq2[File, error] {
 			}{
 				{".txt", flagLines, func(v parameter) bool { return v.flag() && v.when == "" }},
 				{".env", flagLines, func(v parameter) bool { return v.as == topology.AsEnv && v.when == "" }},
-				{".yaml", configTree, func(v parameter) bool { return v.as == topology.AsConfig && v.when == "" }},
+				{".yaml", configYAML, func(v parameter) bool { return v.as == topology.AsConfig && v.when == "" }},
+				{".json", configJSON, func(v parameter) bool { return v.as == topology.AsJSON && v.when == "" }},
 				{".optional.txt", conditional, func(v parameter) bool { return v.when != "" }},
 			} {
 				var list []parameter
@@ -144,7 +143,7 @@ func fileName(program string) string {
 // flag says whether the parameter stands on a start line. A kubeconfig that a
 // program finds by its place has a name and no flag.
 func (v parameter) flag() bool {
-	return v.as != topology.AsEnv && v.as != topology.AsConfig && (v.as != topology.AsKubeconfig || strings.HasPrefix(v.name, "-"))
+	return v.as == topology.AsFlag || strings.HasPrefix(v.name, "-") && (v.as == topology.AsSecret || v.as == topology.AsKubeconfig)
 }
 
 func (v parameter) line() string { return v.name + "=" + untrusted.Text(v.value).ShellArg() }
@@ -167,8 +166,24 @@ func conditional(list []parameter) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
+func configYAML(list []parameter) ([]byte, error) {
+	root, err := configTree(list)
+	if err != nil {
+		return nil, err
+	}
+	return toYAML(root)
+}
+
+func configJSON(list []parameter) ([]byte, error) {
+	root, err := configTree(list)
+	if err != nil {
+		return nil, err
+	}
+	return toJSON(root)
+}
+
 // configTree turns grpc.tlsCert into a key within a key.
-func configTree(list []parameter) ([]byte, error) {
+func configTree(list []parameter) (map[string]any, error) {
 	root := map[string]any{}
 	for _, v := range list {
 		at, keys := root, strings.Split(v.name, ".")
@@ -189,7 +204,7 @@ func configTree(list []parameter) ([]byte, error) {
 		}
 		at[last] = scalar(v.value)
 	}
-	return toYAML(root)
+	return root, nil
 }
 
 // scalar is a switch where the value is one: the programs' YAML is typed.

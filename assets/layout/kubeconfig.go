@@ -21,16 +21,26 @@ func kubeconfigs(j *job) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		for _, k := range j.t.Kubeconfigs {
 			f, err := j.kubeconfig(k)
-			f.Path = kubeconfigDir
-			if k.Node != "" {
-				f.Path += nodesDir + k.Node + "/"
-			}
-			f.Path += strings.ReplaceAll(strings.TrimSuffix(k.File, ".conf"), "/", "-") + ".conf"
+			f.Path = kubeconfigFile(k)
 			if !yield(f, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// kubeconfigFile is a file by itself: admin.conf, auth-kubeconfig.conf.
+func kubeconfigFile(k topology.Kubeconfig) string {
+	name := strings.ReplaceAll(strings.TrimSuffix(k.File, ".conf"), "/", "-") + ".conf"
+	if k.Node != "" {
+		return kubeconfigDir + nodesDir + k.Node + "/" + name
+	}
+	return kubeconfigDir + name
+}
+
+// userOf is the user's name in a kubeconfig.
+func userOf(k topology.Kubeconfig, s *topology.Slot) string {
+	return cmp.Or(k.User, s.Subject.CN, s.ID.Name())
 }
 
 // kubeconfig is client-go's Config, as far as we write it.
@@ -86,7 +96,7 @@ func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
 	cluster := namedCluster{Name: k.Cluster}
 	cluster.Cluster.Server = k.Server
 	cluster.Cluster.CA = base64.StdEncoding.EncodeToString(certificates(anchor))
-	user := namedUser{Name: cmp.Or(k.User, slot.Subject.CN, slot.ID.Name())}
+	user := namedUser{Name: userOf(k, slot)}
 	user.User.Certificate = base64.StdEncoding.EncodeToString(cert.Data)
 	user.User.Key = base64.StdEncoding.EncodeToString(key.Data)
 	context := namedContext{Name: user.Name + "@" + k.Cluster}

@@ -240,30 +240,6 @@ func (j *job) command(run string, prog *program) string {
 	return strings.ReplaceAll(run, mark, " \\\n  ")
 }
 
-func (j *job) otherLayouts(p *page) {
-	if j.has("flags") {
-		p.section("Parameters")
-		p.text("%s holds what to tell each program, to be used as it is: %s for a start line (%s), %s for an environment file, %s for a config.",
-			code(flagsDir), code("*.txt"), code("xargs -a FILE PROGRAM"), code("*.env"), code("*.yaml"))
-	}
-	if j.has("secrets") && len(j.t.Secrets) > 0 {
-		p.section("Secrets")
-		var rows [][]string
-		for _, s := range j.t.Secrets {
-			rows = append(rows, []string{code(s.Namespace + "/" + s.Name), code(s.Type), s.Purpose})
-		}
-		p.text("%s holds them as manifests with the keys in them, one file for each namespace. All at once, in place of the single commands above:", code(manifestsDir))
-		p.commands("kubectl apply --server-side -k " + untrusted.Text(j.abs("manifests")).ShellArg())
-		p.table([]string{"Secret", "type", "for"}, rows)
-	}
-	if j.has("terraform") {
-		p.section("Terraform")
-		p.text("%s holds a module for each part, with the outputs that the installer's own modules have, the same in every mode. "+
-			"Copy the directories into your configuration; what used the old modules needs no change. "+
-			"Terraform's state is plain text and will hold the keys: keep it where you would keep them. No CA's key is an output.", code(terraformDir))
-	}
-}
-
 // again names the headless twin of this run.
 func (j *job) again(p *page) {
 	if j.Plan == nil {

@@ -98,12 +98,17 @@ func (j *job) copyTree(from, host string) []string {
 				except += " ! -path './" + strings.TrimPrefix(strings.TrimPrefix(other.From, place.From), "/") + "/*'"
 			}
 		}
-		to := untrusted.Text(place.To).ShellArg()
-		remote := fmt.Sprintf("mkdir -p %s && tar -C %s --no-same-owner -xpf -", to, to)
-		out = append(out, fmt.Sprintf("(cd %s && find . -type f%s -print0 | tar --null -T - -cf -) |\n  ssh root@%s %s",
-			src, except, host, untrusted.Text(remote).ShellArg()))
+		out = append(out, j.sendTree(src, except, host, place.To))
 	}
 	return out
+}
+
+// sendTree sends the files of a directory, a word of a shell, to another machine.
+func (j *job) sendTree(dir, except, host, to string) string {
+	to = untrusted.Text(to).ShellArg()
+	remote := fmt.Sprintf("mkdir -p %s && tar -C %s --no-same-owner -xpf -", to, to)
+	return fmt.Sprintf("(cd %s && find . -type f%s -print0 | tar --null -T - -cf -) |\n  ssh root@%s %s",
+		dir, except, host, untrusted.Text(remote).ShellArg())
 }
 
 // pin is what kubeadm join takes for a CA: it outlives a CA's certificate that

@@ -24,6 +24,9 @@ var layouts = []struct {
 	{"secrets", secrets},
 	{"terraform", terraform},
 	{"flags", flags},
+	{"cluster-api", clusterAPI},
+	{"k3s", k3s},
+	{"cert-manager", certManager},
 }
 
 // Names lists the layouts that there are.

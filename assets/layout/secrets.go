@@ -1,7 +1,7 @@
 package layout
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"iter"
@@ -11,34 +11,40 @@ import (
 	"certwright/certs/topology"
 )
 
-const manifestsDir = "manifests/"
+const (
+	manifestsDir = "manifests/"
+	patchesDir   = manifestsDir + "patches/"
+)
 
-// secret is a Kubernetes Secret, as far as we write it.
-type secret struct {
+// object is a Secret or a ConfigMap, as far as we write it.
+type object struct {
 	APIVersion string            `yaml:"apiVersion"`
 	Kind       string            `yaml:"kind"`
 	Metadata   metadata          `yaml:"metadata"`
-	Type       string            `yaml:"type"`
-	Data       map[string]string `yaml:"data"` // base64
+	Type       string            `yaml:"type,omitempty"`
+	Data       map[string]string `yaml:"data"` // of a Secret in base64
 }
 
 type metadata struct {
 	Name        string            `yaml:"name"`
-	Namespace   string            `yaml:"namespace"`
+	Namespace   string            `yaml:"namespace,omitempty"`
 	Labels      map[string]string `yaml:"labels"`
 	Annotations map[string]string `yaml:"annotations,omitempty"`
 }
 
-// secrets writes the profile's Secrets, one file for each namespace, so that
-// each can be given to whoever may write there, and a kustomization over them.
+// labels mark what was written here, so that it can be found and removed again.
+func labels() map[string]string {
+	return map[string]string{"app.kubernetes.io/managed-by": "certwright"}
+}
+
+// secrets writes the profile's Secrets and ConfigMaps, one file for each
+// namespace, so that each can be given to whoever may write there, and a
+// kustomization over them; and the patches of APIServices, each by itself.
 func secrets(j *job) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		namespaces := map[string][]topology.Secret{}
 		for _, s := range j.t.Secrets {
 			namespaces[s.Namespace] = append(namespaces[s.Namespace], s)
-		}
-		if len(namespaces) == 0 {
-			return
 		}
 		var files []string
 		for _, ns := range slices.Sorted(maps.Keys(namespaces)) {
@@ -49,6 +55,15 @@ func secrets(j *job) iter.Seq2[File, error] {
 				return
 			}
 		}
+		for _, a := range j.t.APIServices {
+			f, err := j.patch(a)
+			if !yield(f, err) || err != nil {
+				return
+			}
+		}
+		if len(files) == 0 {
+			return
+		}
 		data, err := toYAML(struct {
 			APIVersion string   `yaml:"apiVersion"`
 			Kind       string   `yaml:"kind"`
@@ -58,38 +73,88 @@ func secrets(j *job) iter.Seq2[File, error] {
 	}
 }
 
-// manifest is the Secrets of one namespace, sorted by name.
+// manifest is the objects of one namespace, sorted by kind and name. It is a
+// private file as soon as a private key is in it.
 func (j *job) manifest(list []topology.Secret) (File, error) {
-	f := File{Mode: modePrivate, Kind: KindSecret}
-	slices.SortFunc(list, func(a, b topology.Secret) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	f := File{Mode: modePublic, Kind: KindConfig}
+	slices.SortFunc(list, func(a, b topology.Secret) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
 	for i, s := range list {
-		out := secret{APIVersion: "v1", Kind: "Secret", Type: s.Type, Data: map[string]string{}}
-		out.Metadata = metadata{Name: s.Name, Namespace: s.Namespace, Labels: map[string]string{"app.kubernetes.io/managed-by": "certwright"}}
+		if i > 0 && list[i-1].Kind == s.Kind && list[i-1].Name == s.Name {
+			return f, fmt.Errorf("render %s %s/%s: the profile has two under these facts", s.Kind, s.Namespace, s.Name)
+		}
+		out := object{APIVersion: "v1", Kind: s.Kind, Type: s.Type, Data: map[string]string{}}
+		out.Metadata = metadata{Name: s.Name, Namespace: s.Namespace, Labels: labels()}
 		if s.Purpose != "" {
 			out.Metadata.Annotations = map[string]string{"certwright/purpose": s.Purpose}
 		}
 		for _, d := range s.Data {
-			content, ok, err := j.content(j.t.Slot(d.Slot), d.Field)
-			if err == nil && !ok {
-				err = fmt.Errorf("render Secret %s/%s: the set has no %s of %s", s.Namespace, s.Name, d.Field, d.Slot)
-			}
+			content, err := j.item(s, d)
 			if err != nil {
 				return f, err
 			}
-			// The file is as short-lived as the first of its certificates.
-			if !content.NotAfter.IsZero() && (f.NotAfter.IsZero() || content.NotAfter.Before(f.NotAfter)) {
-				f.NotAfter, f.Serial = content.NotAfter, content.Serial
+			f.holds(content)
+			if out.Data[d.Key] = string(content.Data); s.Kind == topology.KindSecret {
+				out.Data[d.Key] = base64.StdEncoding.EncodeToString(content.Data)
 			}
-			out.Data[d.Key] = base64.StdEncoding.EncodeToString(content.Data)
 		}
-		doc, err := toYAML(out)
-		if err != nil {
-			return f, fmt.Errorf("render Secret %s/%s: %w", s.Namespace, s.Name, err)
+		if err := f.add(out); err != nil {
+			return f, fmt.Errorf("render %s %s/%s: %w", s.Kind, s.Namespace, s.Name, err)
 		}
-		if i > 0 {
-			f.Data = append(f.Data, "---\n"...)
-		}
-		f.Data = append(f.Data, doc...)
 	}
 	return f, nil
 }
+
+// item is one key of a Secret: a file of a slot, or a value without a newline
+// at its end, since Typha compares it byte for byte.
+func (j *job) item(s topology.Secret, d topology.SecretItem) (File, error) {
+	if d.Slot == "" {
+		return File{Data: []byte(d.Value)}, nil
+	}
+	content, ok, err := j.content(j.t.Slot(d.Slot), d.Field)
+	if err == nil && !ok {
+		err = fmt.Errorf("render %s %s/%s: the set has no %s of %s", s.Kind, s.Namespace, s.Name, d.Field, d.Slot)
+	}
+	return content, err
+}
+
+// add appends a document of YAML.
+func (f *File) add(v any) error {
+	doc, err := toYAML(v)
+	if err != nil {
+		return err
+	}
+	if len(f.Data) > 0 {
+		f.Data = append(f.Data, "---\n"...)
+	}
+	f.Data = append(f.Data, doc...)
+	return nil
+}
+
+// holds notes what a file made of others takes over from one of them: it is as
+// short-lived as the first of its certificates, and as private as its keys.
+func (f *File) holds(content File) {
+	if !content.NotAfter.IsZero() && (f.NotAfter.IsZero() || content.NotAfter.Before(f.NotAfter)) {
+		f.NotAfter, f.Serial = content.NotAfter, content.Serial
+	}
+	if content.Private() {
+		f.Kind, f.Mode = KindSecret, modePrivate
+	}
+}
+
+// patch sets the caBundle of an APIService and takes insecureSkipTLSVerify away
+// in the same write: the API server refuses both together. A merge patch takes
+// away with null, and does not mind when there is nothing (RFC 7386).
+func (j *job) patch(a topology.APIService) (File, error) {
+	f, _, err := j.content(j.t.Slot(a.Slot), topology.FieldCert)
+	if err != nil {
+		return f, err
+	}
+	bundle := base64.StdEncoding.EncodeToString(f.Data)
+	f.Path, f.Kind = patchFile(a), KindConfig
+	f.Data, err = toJSON(map[string]any{"spec": map[string]any{"caBundle": bundle, "insecureSkipTLSVerify": nil}})
+	return f, err
+}
+
+func patchFile(a topology.APIService) string { return patchesDir + "apiservice-" + a.Name + ".json" }

@@ -50,7 +50,7 @@ func (p *Profile) Installed(file string) (string, bool) {
 // of its clients, a switch without which it does not ask for a certificate.
 type Setting struct {
 	Component string `yaml:"component"` // the program, as in Consumer
-	As        As     `yaml:"as"`        // flag, env or config
+	As        As     `yaml:"as"`        // flag, env, config or json
 	Name      string `yaml:"name"`
 	Value     string `yaml:"value"` // may use facts; one that comes out empty is not set
 	When      string `yaml:"when"`  // the condition under which it is there

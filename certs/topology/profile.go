@@ -296,15 +296,12 @@ func (f Files) Name(field Field) string {
 // Consumer is one parameter that takes a file of the slot.
 type Consumer struct {
 	Component string `yaml:"component"` // the program: etcd, kube-apiserver
-	As        As     `yaml:"as"`        // flag, env, config, secret or kubeconfig
+	As        As     `yaml:"as"`        // flag, env, config, json, secret, kubeconfig or manifest
 	Name      string `yaml:"name"`      // --cert-file, BRIDGE_CA_FILE, grpc.tlsCert
 	Field     Field  `yaml:"field"`     // which file of the slot; default cert
 	Secret    string `yaml:"secret"`    // namespace/name, for the form secret
 	Needs     Field  `yaml:"needs"`     // left out when the set lacks this field of the slot: a CA's key
 	When      string `yaml:"when"`      // the condition under which to set it; empty: always
-	// Path is where the program finds the file when it is mounted there from a
-	// Secret or a ConfigMap, and not read from the tree.
-	Path string `yaml:"path"`
 }
 
 // As is the form of a consumer's parameter.
@@ -314,10 +311,14 @@ type As string
 const (
 	AsFlag   As = "flag"
 	AsEnv    As = "env"
-	AsConfig As = "config"
+	AsConfig As = "config" // a key of a YAML file, with dots between its levels
+	AsJSON   As = "json"   // the same of a JSON file
 	AsSecret As = "secret" // the parameter names a Secret, whose name is in Consumer.Secret
 	// AsKubeconfig is a parameter that takes the kubeconfig made of the slot.
 	AsKubeconfig As = "kubeconfig"
+	// AsManifest is a field of an object of the cluster, which the layout
+	// "secrets" writes; its name is for people.
+	AsManifest As = "manifest"
 )
 
 // Field is one file of a slot.

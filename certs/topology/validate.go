@@ -309,12 +309,9 @@ func (v *validator) consumer(path string, s SlotSpec, u Consumer) {
 	if field == "" {
 		field = FieldCert
 	}
-	if u.Path != "" && !absolute(u.Path) {
-		v.bad(path+".path", "must be an absolute path without . and .. in it, not %q", u.Path)
-	}
 	switch u.As {
-	case AsFlag, AsEnv, AsConfig:
-		if u.Path == "" && s.Files.Name(field) == "" {
+	case AsFlag, AsEnv, AsConfig, AsJSON:
+		if s.Files.Name(field) == "" {
 			v.bad(path+".field", "%s takes the %s of slot %q, and its files name none", u.Name, field, s.ID)
 		}
 	case AsSecret:
@@ -325,8 +322,9 @@ func (v *validator) consumer(path string, s SlotSpec, u Consumer) {
 		if !slices.ContainsFunc(v.p.Kubeconfigs, func(k Kubeconfig) bool { return k.Slot == s.ID }) {
 			v.bad(path+".as", "is kubeconfig, and no kubeconfig is made of slot %q", s.ID)
 		}
+	case AsManifest:
 	default:
-		v.bad(path+".as", "must be flag, env, config, secret or kubeconfig, not %q", u.As)
+		v.bad(path+".as", "must be flag, env, config, json, secret, kubeconfig or manifest, not %q", u.As)
 	}
 }
 

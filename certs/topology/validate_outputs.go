@@ -60,8 +60,8 @@ func (v *validator) settings() {
 		if s.Value == "" {
 			v.bad(at+".value", "is empty; write the value")
 		}
-		if !slices.Contains([]As{AsFlag, AsEnv, AsConfig}, s.As) {
-			v.bad(at+".as", "must be flag, env or config, not %q", s.As)
+		if !slices.Contains([]As{AsFlag, AsEnv, AsConfig, AsJSON}, s.As) {
+			v.bad(at+".as", "must be flag, env, config or json, not %q", s.As)
 		}
 	}
 }

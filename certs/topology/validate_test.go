@@ -72,7 +72,7 @@ func TestEachMistakeInAProfileIsNamed(t *testing.T) {
 		{"dot at a name's end", func(p *Profile) { p.Slots[3].Files.Cert = "guest." }, `slots[3].files.cert: must not end with a dot, which Windows drops: "guest."`},
 		{"consumer without a program", func(p *Profile) { p.Slots[1].Consumers[0].Component = "" }, "slots[1].consumers[0].component: is empty; name the program that takes the file"},
 		{"consumer without a parameter", func(p *Profile) { p.Slots[1].Consumers[0].Name = "" }, "slots[1].consumers[0].name: is empty; name the parameter that takes the file"},
-		{"consumer's form", func(p *Profile) { p.Slots[1].Consumers[0].As = "arg" }, `slots[1].consumers[0].as: must be flag, env, config, secret or kubeconfig, not "arg"`},
+		{"consumer's form", func(p *Profile) { p.Slots[1].Consumers[0].As = "arg" }, `slots[1].consumers[0].as: must be flag, env, config, json, secret, kubeconfig or manifest, not "arg"`},
 		{"consumer's field", func(p *Profile) { p.Slots[1].Consumers[0].Field = "pem" }, `slots[1].consumers[0].field: must be cert, key, public or bundle, not "pem"`},
 		{"consumer's need", func(p *Profile) { p.Slots[1].Consumers[0].Needs = "pem" }, `slots[1].consumers[0].needs: must be cert, key, public or bundle, not "pem"`},
 		{"consumer of a file that is not written", func(p *Profile) { p.Slots[1].Consumers[0].Field = FieldBundle }, `slots[1].consumers[0].field: --cert takes the bundle of slot "main/server", and its files name none`},
