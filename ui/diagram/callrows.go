@@ -1,7 +1,6 @@
 package diagram
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -49,7 +48,7 @@ func CallRows(m *Model, o CallOptions) []Row {
 		p.rows = p.rows[:o.Height]
 	}
 	if left > 0 && len(p.rows) < o.Height {
-		p.row(theme.Faint, fmt.Sprintf("%s %s more", g.ellipsis, plural(left, "call")))
+		p.row(theme.Faint, g.ellipsis+" "+plural(left, "more call"))
 	}
 	return p.rows
 }
@@ -133,7 +132,7 @@ func (p *pane) callTable(m *Model, calls []*Call, selected *Node) {
 		r.add(theme.Border, strings.Repeat(p.g.line, fill+2)+p.g.tip)
 		r.add(role, " "+pad(cut(c.To, to, p.g.ellipsis), to))
 		r.add(role, "  "+pad(cut(m.serves(c), serve, p.g.ellipsis), serve))
-		r.add(theme.Faint, "  "+m.trusts(c)+dialled(c, ", "))
+		r.add(theme.Faint, "  "+strings.TrimPrefix(m.trusts(c), "trusts ")+dialled(c, ", "))
 		p.rows = append(p.rows, clip(r, p.width, p.g))
 		p.reason(c, failed)
 		if c.Problem != "" {

@@ -98,6 +98,14 @@ func TestAProblemAmongThousandsIsShownAndFound(t *testing.T) {
 		if !visible(v, n.ID) {
 			t.Errorf("%s is not revealed", n.ID)
 		}
+		if count := len(m.Lines(v)); count > 20 {
+			t.Errorf("to show %s alone, %d lines are shown", n.ID, count)
+		}
+	}
+	v := diagram.View{}
+	v.Reveal(m.Node("kube/kubelet-server@worker-1234"))
+	if !visible(v, "kube/kubelet-server@worker-1234") {
+		t.Error("a certificate without a problem is not revealed")
 	}
 	found := diagram.View{Find: "worker-29"}
 	hits := 0

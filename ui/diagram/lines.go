@@ -17,6 +17,7 @@ const Siblings = 8
 type View struct {
 	Closed map[string]bool // nodes that show nothing below them, by id
 	Opened map[string]bool // nodes that show all of their certificates
+	Pinned map[string]bool // certificates that never fold away: somebody was sent to them
 	All    bool            // every node does
 	Mode   topology.Mode   // only certificates in this mode, and what signs them
 	Find   string          // only what holds this text, and what signs it
@@ -126,7 +127,7 @@ func (l *lister) add(n *Node, guides []bool, last bool) {
 }
 
 // split decides which children are shown: all of a few; of many those with an
-// error, then one of each kind, then the first.
+// error, some with a warning, one of each kind, then the first.
 func (l *lister) split(n *Node, below []*Node) (shown, hidden []*Node) {
 	if l.view.All || l.view.Opened[n.ID] || l.find != "" || len(below) <= Siblings+1 {
 		return below, nil
@@ -142,13 +143,8 @@ func (l *lister) split(n *Node, below []*Node) (shown, hidden []*Node) {
 			}
 		}
 	}
-	// A CA below a CA is a branch of its own and never folds.
-	for _, c := range below {
-		if c.CA() {
-			keep[c] = true
-		}
-	}
 	take(func(c *Node) bool { return c.worst == check.Error })
+	take(func(c *Node) bool { return c.worst == check.Warning && len(keep) < Siblings/2 })
 	kinds := map[topology.SlotID]bool{}
 	take(func(c *Node) bool {
 		base := c.Slot.Base()
@@ -158,7 +154,8 @@ func (l *lister) split(n *Node, below []*Node) (shown, hidden []*Node) {
 	})
 	take(func(*Node) bool { return true })
 	for _, c := range below {
-		if keep[c] {
+		// A CA below a CA is a branch of its own.
+		if keep[c] || c.CA() || l.view.Pinned[c.ID] {
 			shown = append(shown, c)
 		} else {
 			hidden = append(hidden, c)
@@ -188,9 +185,6 @@ func (v *View) Reveal(n *Node) {
 	if v.Closed == nil {
 		v.Closed = map[string]bool{}
 	}
-	if v.Opened == nil {
-		v.Opened = map[string]bool{}
-	}
 	for a := n.parent; a != nil; a = a.parent {
 		delete(v.Closed, a.ID)
 	}
@@ -205,6 +199,9 @@ func (v *View) Reveal(n *Node) {
 	}
 	l := &lister{view: *v}
 	if _, hidden := l.split(n.parent, n.parent.Children); slices.Contains(hidden, n) {
-		v.Opened[n.parent.ID] = true
+		if v.Pinned == nil {
+			v.Pinned = map[string]bool{}
+		}
+		v.Pinned[n.ID] = true
 	}
 }

@@ -263,6 +263,7 @@ func (s *topologyScreen) fold(pressed string) {
 	case out && len(n.Children) > 0 && !s.view.Closed[n.ID]:
 		if s.view.Opened[n.ID] && len(n.Children) > diagram.Siblings {
 			delete(s.view.Opened, n.ID)
+			s.view.Pinned = nil
 		} else {
 			s.view.Closed[n.ID] = true
 		}
