@@ -141,10 +141,10 @@ func (s *slotCheck) canIssue(ca *node) {
 	if t == nil {
 		return
 	}
-	nc := constraintsOf(ca.x)
+	nc := ca.constraints()
 	var per, exc *matcher
 	if nc != nil {
-		per, exc = newMatcher(&nc.permitted, false, true), newMatcher(&nc.excluded, false, false)
+		per, exc = nc.matchers(false)
 	}
 	var refused []string
 	lacks := map[topology.Usage][]string{}

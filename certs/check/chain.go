@@ -63,10 +63,16 @@ func (c *chainCheck) run() path {
 		for _, d := range c.defects(p) {
 			c.j.at(d.rule, d.n, d.d)
 		}
-	case c.j.sigs.spent():
+	case c.j.sigs.spent() || s.steps > maxSteps:
 		c.j.at("chain-too-long", c.leaf, detail{
 			message: fmt.Sprintf("no chain to a CA was found within %d signature checks", maxChecks),
 			has:     fmt.Sprintf("%d certificates to try", len(s.sent.nodes)+len(s.anchors.nodes)),
+		})
+	case s.deep:
+		c.j.at("chain-too-long", c.leaf, detail{
+			message: fmt.Sprintf("no chain of at most %d certificates leads to a CA given", maxDepth),
+			why:     "Go follows a longer one, and OpenSSL up to 100 certificates; many other verifiers end at 10 or less",
+			has:     fmt.Sprintf("%d certificates to try", len(s.sent.nodes)+len(s.anchors.nodes)), needs: fmt.Sprintf("at most %d", maxDepth),
 		})
 	case !c.lossy:
 		c.diagnose()

@@ -32,6 +32,23 @@ func (s *subtrees) size() int {
 // nameConstraints are what one CA permits and excludes.
 type nameConstraints struct {
 	permitted, excluded subtrees
+	per, exc            *matcher // made on demand
+}
+
+// matchers are those of both sides. One judgement asks for one kind only.
+func (nc *nameConstraints) matchers(rfc bool) (permitted, excluded *matcher) {
+	if nc.per == nil {
+		nc.per, nc.exc = newMatcher(&nc.permitted, rfc, true), newMatcher(&nc.excluded, rfc, false)
+	}
+	return nc.per, nc.exc
+}
+
+// constraints reads the certificate's name constraints once.
+func (n *node) constraints() *nameConstraints {
+	if !n.read {
+		n.nc, n.read = constraintsOf(n.x), true
+	}
+	return n.nc
 }
 
 // constraintsOf reads a certificate's name constraints, nil when it has none.
@@ -93,7 +110,7 @@ func (c *chainCheck) constraints(p path) []defect {
 	var out []defect
 	budget := maxComparisons
 	for i := len(p) - 1; i > 0; i-- {
-		nc := constraintsOf(p[i].x)
+		nc := p[i].constraints()
 		if nc == nil {
 			continue
 		}
@@ -162,7 +179,7 @@ func namesOf(n *node) *certNames {
 // violations are the names of n that ca may not sign for, in one defect.
 func (c *chainCheck) violations(ca, n *node, nc *nameConstraints, names *certNames) []defect {
 	var v violation
-	per, exc := newMatcher(&nc.permitted, c.j.rfc, true), newMatcher(&nc.excluded, c.j.rfc, false)
+	per, exc := nc.matchers(c.j.rfc)
 	for tag := range names.kinds {
 		if nc.permitted.strange[tag]+nc.excluded.strange[tag] > 0 {
 			// RFC 5280 4.2.1.10: process the constraint or reject the certificate.

@@ -47,6 +47,8 @@ type node struct {
 	of   int // certificates in the file
 	hash [sha256.Size]byte
 	der  *extras
+	nc   *nameConstraints
+	read bool // nc was read
 }
 
 func newNode(x *x509.Certificate, src *source, pos, of int) *node {

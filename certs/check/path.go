@@ -11,6 +11,8 @@ const (
 	maxDepth = 12   // certificates in a chain, leaf and anchor included
 	maxSteps = 4000 // issuers looked at
 	maxPaths = 32   // paths kept for a diagnosis
+
+	maxJudged = 256 // paths judged
 )
 
 // pool holds certificates by their subject.
@@ -81,6 +83,8 @@ type search struct {
 	paths   []path // every path whose signatures hold, when none is good
 	best    path   // the first good one
 	steps   int
+	deep    bool // a way was longer than maxDepth
+	judged  int  // paths that good was asked about
 }
 
 // find looks for a path that good accepts. Every certificate of that name and
@@ -96,6 +100,7 @@ func (s *search) find(leaf *node) {
 }
 
 func (s *search) offer(p path) {
+	s.judged++
 	if s.good(p) {
 		s.best = slices.Clone(p)
 	} else if len(s.paths) < maxPaths {
@@ -103,10 +108,13 @@ func (s *search) offer(p path) {
 	}
 }
 
-func (s *search) done() bool { return s.best != nil || s.steps > maxSteps || s.j.sigs.spent() }
+func (s *search) done() bool {
+	return s.best != nil || s.steps > maxSteps || s.judged > maxJudged || s.j.sigs.spent()
+}
 
 func (s *search) walk(p path) {
 	if len(p) >= maxDepth {
+		s.deep = true
 		return
 	}
 	last := p[len(p)-1]

@@ -85,7 +85,7 @@ func (j *judge) strictLeaf(n *node) {
 	if emptyName(n.x.RawSubject) && !e.san {
 		j.at("empty-subject", n, detail{message: fmt.Sprintf("%s has neither a subject nor a name", n), why: "RFC 5280 4.1.2.6: without a subject the names must be in the subject alternative name"})
 	}
-	if constraintsOf(n.x) != nil && !n.x.IsCA {
+	if n.constraints() != nil && !n.x.IsCA {
 		j.at("name-constraint", n, detail{message: fmt.Sprintf("%s has name constraints, and is no CA", n), why: "RFC 5280 4.2.1.10: name constraints must be used only in a CA certificate", has: basicText(n.x), needs: "no name constraints"})
 	}
 	if emptyName(n.x.RawIssuer) {

@@ -355,6 +355,7 @@ func chainShapes() []chainCase {
 			return chainOf{end(low), append(all, low), []*entity{r}}
 		}, ""},
 		{"eight intermediates", "", func() chainOf { return ladder(8) }, ""},
+		{"fourteen intermediates", "", func() chainOf { return ladder(14) }, "chain-too-long"},
 	}
 }
 
