@@ -56,7 +56,7 @@ type Tx struct {
 	entries []Entry         // of the new manifest
 	written map[string]bool // paths that were staged
 	kept    map[string]bool // paths of the old set that stay
-	loose   []string        // staged and not yet synced
+	staged  []string        // all of them, manifest.json included
 	walk    walker          // to the directory of the file that was staged last
 	bytes   int64
 	undo    []string        // directories of the undo copies

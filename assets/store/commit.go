@@ -76,7 +76,8 @@ func (tx *Tx) commit(ctx context.Context) (*Result, error) {
 	if err := result.Manifest.write(&text); err != nil {
 		return nil, failed("write", shownIn(tx.place.dir, ManifestName), err)
 	}
-	if err := tx.write(ManifestName, text.Bytes(), 0o644); err != nil {
+	p := Planned{Path: ManifestName, Mode: 0o644, Size: int64(text.Len()), SHA256: digest(text.Bytes())}
+	if err := tx.write(p.Path, text.Bytes(), p.Mode); err != nil {
 		return nil, err
 	}
 	if err := tx.publishModes(); err != nil {
@@ -84,9 +85,9 @@ func (tx *Tx) commit(ctx context.Context) (*Result, error) {
 	}
 	tx.walk.closeFrom(0)
 	if tx.place.name != "" {
-		return result, tx.commitFirst(ctx)
+		return result, tx.commitFirst(ctx, p)
 	}
-	return result, tx.commitOver(ctx, result, digest(text.Bytes()))
+	return result, tx.commitOver(ctx, result, p)
 }
 
 // count makes the manifest and the figures.
@@ -122,8 +123,8 @@ func (tx *Tx) removals() []*Found {
 
 // commitFirst makes a destination that does not exist appear: one rename, so a
 // reader sees all of it or nothing.
-func (tx *Tx) commitFirst(ctx context.Context) error {
-	if err := tx.settle(tx.top); err != nil {
+func (tx *Tx) commitFirst(ctx context.Context, manifest Planned) error {
+	if err := tx.settle(manifest); err != nil {
 		return err
 	}
 	if err := cancelled(ctx); err != nil {
@@ -153,15 +154,15 @@ func pending(op, p string, err error, dir string) *Error {
 }
 
 // commitOver puts the set into a directory that exists, by way of a journal.
-func (tx *Tx) commitOver(ctx context.Context, result *Result, manifestSum string) error {
-	j, err := tx.plan(manifestSum)
+func (tx *Tx) commitOver(ctx context.Context, result *Result, manifest Planned) error {
+	j, err := tx.plan(manifest.SHA256)
 	if err != nil {
 		return err
 	}
 	if err := tx.undoCopies(j); err != nil {
 		return err
 	}
-	if err := tx.settle(tx.top); err != nil {
+	if err := tx.settle(manifest); err != nil {
 		return err
 	}
 	if err := tx.syncDir("."); err != nil {

@@ -92,11 +92,13 @@ func (h *hookedRoot) OpenFile(name string, flag int, perm fs.FileMode) (afero.Fi
 		h.hook("create " + name)
 	}
 	f, err := h.Root.OpenFile(name, flag, perm)
-	if err != nil || flag&os.O_CREATE == 0 {
-		return f, err
+	if err != nil {
+		return nil, err
 	}
 	return &hookedFile{f, h.hook}, nil
 }
+
+func (h *hookedRoot) Open(name string) (afero.File, error) { return h.OpenFile(name, os.O_RDONLY, 0) }
 
 func (h *hookedRoot) Mkdir(name string, perm fs.FileMode) error {
 	h.hook("mkdir " + name)

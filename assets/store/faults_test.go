@@ -255,3 +255,39 @@ func TestRecoveryFails(t *testing.T) {
 	}
 	t.Logf("%d interrupted disks, %d recoveries with a fault", len(interrupted), runs)
 }
+
+// A disk that gives other bytes back than were written is found out before
+// anything is replaced.
+func TestDiskCorrupts(t *testing.T) {
+	for _, s := range scenarios()[:2] {
+		o := s.oracle(t)
+		probe := s.start()
+		var staged []int
+		probe.After = func(op crashfs.Op) error {
+			if (op.Name == "write" || op.Name == "sync") && strings.Contains(op.Path, ".certwright-tx-") {
+				staged = append(staged, op.N)
+			}
+			return nil
+		}
+		if _, err := s.run(probe); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range staged {
+			f := s.start()
+			f.After = func(op crashfs.Op) error {
+				if op.N == n {
+					f.Flip(op.Path)
+				}
+				return nil
+			}
+			_, err := s.run(f)
+			if store.ExitStatus(err) != 5 || !strings.Contains(err.Error(), "other bytes") {
+				t.Fatalf("%s, operation %d: %v", s.name, n, err)
+			}
+			if why := afterFault(o, f, err); why != "" {
+				t.Fatalf("%s, operation %d: %s", s.name, n, why)
+			}
+		}
+		t.Logf("%s: %d flipped bytes", s.name, len(staged))
+	}
+}
