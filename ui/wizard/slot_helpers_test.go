@@ -40,6 +40,9 @@ func (r *slotRunner) Run(ctx context.Context, e flow.Effect, progress func(flow.
 			return flow.Checked{Slot: e.Slot, Gen: e.Gen, Verdict: v}
 		}
 	}
+	if e, ok := e.(flow.SortFolder); ok && r.filled != nil {
+		return r.filled(e)
+	}
 	switch e.(type) {
 	case flow.CheckSlot, flow.LookAtFiles, flow.SortFolder:
 		return r.real.Run(ctx, e, progress)

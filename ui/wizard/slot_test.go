@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/x509"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/ansi"
 	"software.sslmate.com/src/go-pkcs12"
 
 	"certwright/certs"
@@ -92,11 +94,33 @@ func TestFramesCerts(t *testing.T) {
 }
 
 func TestFramesFilled(t *testing.T) {
-	files, _ := etcdFiles(t)
-	files["pki/notes.txt"] = []byte("nothing of a certificate\n")
+	files, certs := etcdFiles(t)
 	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
-	d.press("d", "enter").golden("certs-folder")
-	d.press("up", "up", "enter").rest().golden("certs-filled")
+	d.press("d").golden("certs-folder")
+	d.runner.filled = func(e flow.SortFolder) flow.Filled {
+		out := flow.Filled{Gen: e.Gen, Sources: map[flow.Field]flow.Source{}, Unplaced: []string{"notes.txt: no certificate and no key"}}
+		for _, f := range e.Fields {
+			switch name := f.Slot.Name(); {
+			case f.Part == flow.PartCert:
+				out.Sources[f] = flow.Source{Path: "pki/" + name + ".crt", Why: "it has the names and usages of the slot"}
+			case name != "ca":
+				out.Sources[f] = flow.Source{Path: "pki/" + name + ".key", Why: "its public key is the certificate's"}
+			}
+		}
+		return out
+	}
+	for _, name := range []string{"ca", "server", "peer", "client"} {
+		c := certs[name]
+		v := flow.Verdict{Pair: goodPair(), Facts: [][2]string{
+			{"Subject", "O=Corp, CN=" + c.x509.Subject.CommonName},
+			{"Issuer", "O=Corp, CN=Corp etcd CA"},
+			{"Until", "2027-11-21 (365 days)"},
+			{"Key", "ECDSA P-256"},
+		}}
+		v.Pair.Certificates, v.Pair.Key = []*x509.Certificate{c.x509}, c.key
+		d.says(topology.SlotID("etcd/"+name), v)
+	}
+	d.press("enter").rest().golden("certs-filled")
 	d.press("enter").golden("certs-ready")
 }
 
@@ -273,7 +297,8 @@ func TestNoPrivateByteIsEverShown(t *testing.T) {
 			if d.root.env.Flow.At() != step {
 				break
 			}
-			switch k := script[rng.IntN(len(script))]; k {
+			k := script[rng.IntN(len(script))]
+			switch k {
 			case "PASTE":
 				d.paste(string(certs["peer"].pem) + string(certs["peer"].keyPEM(t)))
 			case "LOCKED":
@@ -282,7 +307,7 @@ func TestNoPrivateByteIsEverShown(t *testing.T) {
 				d.write("s3cret-passphrase")
 				if s, ok := d.root.screen().(*slotScreen); ok && s.focus != onSecret {
 					d.press("ctrl+u", "esc") // typed into the open: it is a path or a name then
-					d = driveSlots(t, step, modes, setup{}, files)
+					d = driveSlots(t, step, modes, setup{width: size[0], height: size[1]}, files)
 				}
 			case "REST":
 				d.rest()
@@ -290,6 +315,9 @@ func TestNoPrivateByteIsEverShown(t *testing.T) {
 				d.press(k)
 			}
 			frame := d.root.View()
+			if rows := strings.Split(frame, "\n"); len(rows) != size[1] || slices.ContainsFunc(rows, func(r string) bool { return ansi.StringWidth(r) > size[0] }) {
+				t.Fatalf("after %s the frame is not %dx%d:\n%s", k, size[0], size[1], frame)
+			}
 			for _, s := range secrets {
 				if s != "s3cret-passphrase" && strings.Contains(frame, s) {
 					t.Fatalf("a frame shows %q", s)
@@ -298,6 +326,12 @@ func TestNoPrivateByteIsEverShown(t *testing.T) {
 			if s, ok := d.root.screen().(*slotScreen); ok && s.focus == onSecret && strings.Contains(frame, "s3cret") {
 				t.Fatalf("the prompt shows the passphrase")
 			}
+		}
+		for n := 0; d.root.env.Flow.At() == step; n++ {
+			if n > 3 {
+				t.Fatalf("esc does not lead out:\n%s", d.frame())
+			}
+			d.press("esc")
 		}
 	}
 }

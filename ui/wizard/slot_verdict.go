@@ -504,7 +504,7 @@ func (p *filledPane) press(msg tea.KeyMsg) {
 // filledView shows which file went where and why, and which went nowhere.
 func (s *slotScreen) filledView(w, h int) string {
 	th := s.Theme
-	dir := untrusted.Text(s.places().short(s.filled.dir)).String()
+	dir := untrusted.Text(s.places().short(s.places().abs(s.filled.dir))).String()
 	result, pending := s.Flow.Filled()
 	width, room := w-2, h-1
 	if !s.narrow {
