@@ -2,13 +2,9 @@ package diagram
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -308,76 +304,6 @@ func slotFiles(s *topology.Slot) []File {
 	return out
 }
 
-// describe fills in what a certificate says.
-func (b *builder) describe(n *Node, pair *certs.Pair) {
-	c := pair.Leaf()
-	if c == nil {
-		if pair.Key != nil {
-			n.Key = keyWords(pair.Key.Public())
-		}
-		return
-	}
-	n.Subject, n.Issuer = material.Subject(c).String(), material.Issuer(c).String()
-	n.SelfSigned = bytes.Equal(c.RawSubject, c.RawIssuer)
-	if c.SerialNumber != nil {
-		n.Serial = c.SerialNumber.Text(16)
-	}
-	sum := sha256.Sum256(c.Raw)
-	n.Fingerprint = hex.EncodeToString(sum[:])
-	n.Key = keyWords(c.PublicKey)
-	n.Names = safeAll(material.SANs(c))
-	n.Usages = usages(c)
-	from, to := c.NotBefore.UTC(), c.NotAfter.UTC()
-	n.NotBefore, n.NotAfter, n.Days = &from, &to, daysLeft(to, b.in.Now)
-}
-
-// daysLeft is whole days until the end. An hour is forgiven, so that what was
-// just issued for 365 days shows as 365 and not as 364.
-func daysLeft(end, now time.Time) int {
-	left := end.Sub(now) + time.Hour
-	if end.Before(now) {
-		return -max(1, int(now.Sub(end)/(24*time.Hour)))
-	}
-	return int(left / (24 * time.Hour))
-}
-
-func keyWords(pub any) string {
-	switch k := pub.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA %d", k.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ECDSA " + k.Curve.Params().Name
-	case ed25519.PublicKey:
-		return "Ed25519"
-	case nil:
-		return ""
-	}
-	return strings.TrimPrefix(fmt.Sprintf("%T", pub), "*")
-}
-
-func usages(c *x509.Certificate) []string {
-	var out []string
-	for _, u := range c.ExtKeyUsage {
-		switch u {
-		case x509.ExtKeyUsageServerAuth:
-			out = append(out, string(topology.ServerAuth))
-		case x509.ExtKeyUsageClientAuth:
-			out = append(out, string(topology.ClientAuth))
-		case x509.ExtKeyUsageAny:
-			out = append(out, "any")
-		default:
-			out = append(out, fmt.Sprintf("usage %d", int(u)))
-		}
-	}
-	if c.KeyUsage&x509.KeyUsageCertSign != 0 {
-		out = append(out, "cert sign")
-	}
-	if c.KeyUsage&x509.KeyUsageCRLSign != 0 {
-		out = append(out, "crl sign")
-	}
-	return out
-}
-
 func (b *builder) leaves() {
 	t := b.in.Topology
 	for i := range t.Slots {
@@ -435,82 +361,6 @@ func (b *builder) signer(s *topology.Slot) *Node {
 		parent = n
 	}
 	return parent
-}
-
-// shared says where one CA stands for several authorities: each then opens the
-// other's servers.
-func (b *builder) shared() {
-	t := b.in.Topology
-	seen := map[string][]*Node{}
-	for _, a := range t.Authorities {
-		if c := b.in.pair(a.Slot).Leaf(); c != nil && (b.in.Set != nil || !b.in.Subordinate[a.ID]) {
-			n := b.m.byID[safe(string(a.Slot))]
-			seen[string(c.Raw)] = append(seen[string(c.Raw)], n)
-		}
-	}
-	for _, nodes := range seen {
-		for _, n := range nodes {
-			for _, o := range nodes {
-				if o != n {
-					n.Notes = append(n.Notes, "the same CA as "+o.Title+": a key of one opens the servers of the other")
-				}
-			}
-		}
-	}
-}
-
-func (b *builder) findings() {
-	for _, f := range b.in.Findings {
-		n := b.m.byID[safe(string(f.Slot))]
-		if n == nil {
-			continue
-		}
-		f.Message, f.Why, f.Has, f.Needs, f.Fix, f.File = message(f.Message), message(f.Why), message(f.Has), message(f.Needs), message(f.Fix), safe(f.File)
-		n.Findings = append(n.Findings, f)
-		n.Severity = worse(n.Severity, f.Severity)
-	}
-	for _, n := range b.m.byID {
-		slices.SortStableFunc(n.Findings, func(x, y check.Finding) int { return rank(x.Severity) - rank(y.Severity) })
-		if n.EndsSoon() && !n.NotWritten {
-			n.Severity = worse(n.Severity, check.Warning)
-		}
-		if len(n.Notes) > 0 || n.State == Missing {
-			n.Severity = worse(n.Severity, check.Warning)
-		}
-	}
-}
-
-func rank(s check.Severity) int {
-	switch s {
-	case check.Error:
-		return 0
-	case check.Warning:
-		return 1
-	case check.Info:
-		return 2
-	}
-	return 3
-}
-
-func worse(a, b check.Severity) check.Severity {
-	if rank(b) < rank(a) {
-		return b
-	}
-	return a
-}
-
-func (b *builder) openings() {
-	for _, o := range b.in.Openings {
-		n, server := b.m.byID[safe(string(o.Client))], b.m.byID[safe(string(o.Server))]
-		if n == nil || !o.Open {
-			continue
-		}
-		opens := Opens{Server: o.Server, Title: safe(string(o.Server)), As: safe(o.As), Allowed: o.Allowed, Loud: strings.Contains(o.As, "system:masters")}
-		if server != nil {
-			opens.Title = server.Title
-		}
-		n.Opens = append(n.Opens, opens)
-	}
 }
 
 // finish walks the tree once: order, depth, and what stands below each node.
