@@ -18,7 +18,11 @@ func (j *job) caFiles(p *page) {
 	for _, a := range j.t.Authorities {
 		s := j.t.CASlot(a.ID)
 		if s.Files.Cert != "" {
-			rows = append(rows, []string{code(treeDir + s.Files.Cert), strings.Join(j.trusters(s), ", ")})
+			who := j.trusters(s)
+			if slices.Contains(j.browsed(), a.ID) && isRoot(j.set.Anchor(a.ID)) {
+				who = append(who, "browsers")
+			}
+			rows = append(rows, []string{code(treeDir + s.Files.Cert), strings.Join(who, ", ")})
 		}
 		if s.Files.Bundle != "" {
 			rows = append(rows, []string{code(treeDir + s.Files.Bundle), "openssl's own commands, Python before 3.13"})

@@ -80,7 +80,7 @@ func (j *job) secretsSteps(p *page) {
 			}
 			rows = append(rows, []string{code(s.Namespace + "/" + s.Name), code(kind), s.Purpose})
 		}
-		p.text("%s holds them as manifests with the keys in them, one file for each namespace. All at once:", code(manifestsDir))
+		p.text("%s holds them as manifests with the keys in them, one file for each namespace. All at once; an object that is there already keeps its other keys, and where kubectl names a conflict, --force-conflicts settles it:", code(manifestsDir))
 		p.commands("kubectl apply --server-side -k " + j.arg(manifestsDir))
 		p.table([]string{title, "type", "for"}, rows)
 	}

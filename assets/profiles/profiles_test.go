@@ -88,7 +88,7 @@ func TestParseSaysWhere(t *testing.T) {
 		{"unknown fact", "{cn: \"{{ingress.host}}\"}", "{cn: \"{{ingres.host}}\"}", `subject.cn: unknown fact "ingres.host"`},
 		{"path out of the tree", "cert: ca.crt, key", "cert: ../ca.crt, key", `files.cert: must be a relative path of lower-case letters, digits, dots and dashes, not "../ca.crt"`},
 		{"two slots in one file", "cert: etcd/peer.crt", "cert: etcd/server.crt", `files.cert: etcd/server and etcd/peer would both be written to "etcd/server.crt"`},
-		{"unknown layout", "layouts: [tree", "layouts: [tee, tree", `layouts[0]: unknown layout "tee": use tree, secrets, terraform, flags`},
+		{"unknown layout", "layouts: [tree", "layouts: [tee, tree", `layouts[0]: unknown layout "tee": use tree, kubeconfig, secrets, terraform, flags, cluster-api, k3s, cert-manager`},
 		{"wrong default", "    default: 10.3.0.0/16\n", "    default: 10.3.0.0/30\n", "facts[5].default: 10.3.0.0/30 is too small: it has no address number 15"},
 		{"CA key as an output", "name: ca_cert_pem}\n      - {module: modules/tls/kube, name: id", "name: ca_cert_pem, field: key}\n      - {module: modules/tls/kube, name: id", "a CA's key is never an output"},
 	} {
