@@ -40,6 +40,7 @@ type work struct {
 	checks  map[topology.SlotID]context.CancelFunc
 	prepare context.CancelFunc
 	writer  *writer
+	looking bool          // a look at the files has not come back yet
 	slots   chan struct{} // limits how many checks run at a time
 	// progress is the newest report of a long effect. The root looks at it on a
 	// clock of its own: an effect never waits for the screen.
@@ -94,6 +95,11 @@ func (k *work) one(e flow.Effect) tea.Cmd {
 	case flow.CancelPrepare:
 		k.cancelPrepare()
 		return nil
+	case flow.LookAtFiles:
+		if k.looking { // a slow disk: one look at a time
+			return nil
+		}
+		k.looking = true
 	case flow.Write:
 		k.progress.Store(nil)
 		done := k.writer.start(func(ctx context.Context) flow.Event { return k.run(ctx, e) })

@@ -142,7 +142,7 @@ func runChild(mode string) int {
 func TestOnATerminalEnterWritesTheSetAndPrintsWhatIsNext(t *testing.T) {
 	p := startTerminal(t, "plain")
 	at := p.until("Profile", 0)
-	for _, next := range []string{"Cluster name", "Generate", "Topology", "enter write", "[Done]"} {
+	for _, next := range []string{"[Facts]", "[Components]", "[Topology]", "[Review]", "[Done]"} {
 		p.send("\r")
 		at = p.until(next, at)
 	}
@@ -170,7 +170,7 @@ func TestOnATerminalSignalsSaveAndRestore(t *testing.T) {
 		p := startTerminal(t, "plain")
 		at := p.until("Profile", 0)
 		p.send("\r")
-		p.until("Cluster name", at)
+		p.until("[Facts]", at)
 		if err := p.cmd.Process.Signal(c.signal); err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func TestOnATerminalAPastedKeyIsNeverEchoed(t *testing.T) {
 		p := startTerminal(t, "plain")
 		at := p.until("Profile", 0)
 		p.send("\r")
-		at = p.until("Cluster name", at)
+		at = p.until("[Facts]", at)
 		p.send(send)
 		p.until("private key", at)
 		p.send("\x03\x03")
@@ -208,7 +208,7 @@ func TestOnATerminalALargePasteIsRefusedAndTheScreenLives(t *testing.T) {
 	p := startTerminal(t, "plain")
 	at := p.until("Profile", 0)
 	p.send("\r")
-	at = p.until("Cluster name", at)
+	at = p.until("[Facts]", at)
 	p.send(pasteBegin + strings.Repeat("0123456789abcde\r", 2<<16) + pasteEnd) // 2 MiB
 	at = p.until("larger than 1 MiB", at)
 	p.send("x")
@@ -220,7 +220,7 @@ func TestOnATerminalALargePasteIsRefusedAndTheScreenLives(t *testing.T) {
 func TestOnATerminalTheWriteOutlivesTheScreen(t *testing.T) {
 	p := startTerminal(t, "slow write")
 	at := p.until("Profile", 0)
-	for _, next := range []string{"Cluster name", "Generate", "Topology", "enter write", "Writing"} {
+	for _, next := range []string{"[Facts]", "[Components]", "[Topology]", "[Review]", "Writing"} {
 		p.send("\r")
 		at = p.until(next, at)
 	}
@@ -239,7 +239,7 @@ func TestOnATerminalAPanicRestoresTheScreen(t *testing.T) {
 	p := startTerminal(t, "panic")
 	at := p.until("Profile", 0)
 	p.send("\r")
-	p.until("Cluster name", at)
+	p.until("[Facts]", at)
 	p.send("x")
 	if code := p.end(); code != 70 {
 		t.Errorf("exit status %d", code)

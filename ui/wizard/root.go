@@ -190,6 +190,9 @@ func (r *root) answered(e flow.Event) tea.Cmd {
 	if e == nil {
 		return nil
 	}
+	if _, looked := e.(flow.Looked); looked {
+		r.work.looking = false
+	}
 	cmd := r.do(e)
 	switch e := e.(type) {
 	case flow.Saved:

@@ -28,7 +28,7 @@ func (r *root) key(k tea.KeyMsg) tea.Cmd {
 	}
 	switch {
 	case r.typed.on && r.typed.take(k), !r.typed.on && r.typed.begins(k, r.takesPEM()) && r.typed.take(k):
-		return r.env.Tick(burstPause, burstMsg{r.typed.gen})
+		return r.env.Tick(r.typed.pause(), burstMsg{r.typed.gen})
 	case r.typed.on:
 		return tea.Batch(r.keys(r.typed.end()), r.one(k))
 	}

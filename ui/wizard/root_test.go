@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
@@ -449,5 +450,77 @@ func TestEveryStepHasAScreen(t *testing.T) {
 		if stepHelp(step) == "" {
 			t.Errorf("the help says nothing of %s", step)
 		}
+	}
+}
+
+func TestFilesAreLookedAtOnceASecondAndOneLookAtATime(t *testing.T) {
+	d := drive(t, setup{}).press("enter", "enter", "down", "c", "enter").at(flow.StepCA)
+	field := flow.Field{Slot: "kube/ca", Part: flow.PartCert}
+	d.runner.verdicts["kube/ca"] = flow.Verdict{Pair: goodPair(), Stamps: map[string]flow.Stamp{"ca.crt": {}}}
+	d.run(d.root.do(flow.SetSource{Field: field, Source: flow.Source{Path: "ca.crt"}}))
+	looks := func() (n int) {
+		for _, e := range d.runner.ran {
+			if _, ok := e.(flow.LookAtFiles); ok {
+				n++
+			}
+		}
+		return n
+	}
+	d.advance().advance()
+	if looks() != 2 {
+		t.Fatalf("%d looks in two seconds", looks())
+	}
+	_, waiting := d.root.Update(lookMsg{}) // this one does not come back yet
+	d.advance()
+	if looks() != 2 {
+		t.Errorf("%d looks while one is under way", looks())
+	}
+	d.runner.changed = []topology.SlotID{"kube/ca"}
+	d.run(waiting)
+	last := d.runner.ran[len(d.runner.ran)-1]
+	if check, ok := last.(flow.CheckSlot); !ok || !check.Rechecked {
+		t.Errorf("after a change on disk the last effect is %T", last)
+	}
+}
+
+func TestANewerCheckCancelsTheOneBefore(t *testing.T) {
+	d := drive(t, setup{})
+	var contexts []context.Context
+	d.root.work.wait = func(ctx context.Context, _ time.Duration) bool {
+		contexts = append(contexts, ctx)
+		return ctx.Err() == nil
+	}
+	first := d.root.work.one(flow.CheckSlot{Slot: "kube/ca", Gen: 1, Debounced: true})
+	second := d.root.work.one(flow.CheckSlot{Slot: "kube/ca", Gen: 2, Debounced: true})
+	other := d.root.work.one(flow.CheckSlot{Slot: "etcd/ca", Gen: 3, Debounced: true})
+	if msg := first(); msg != nil {
+		t.Errorf("the older check went on: %v", msg)
+	}
+	for _, cmd := range []tea.Cmd{second, other} {
+		if _, ok := cmd().(doneMsg); !ok {
+			t.Error("a check that nobody replaced did not run")
+		}
+	}
+	if len(contexts) != 3 {
+		t.Errorf("%d checks waited for the typing to pause", len(contexts))
+	}
+}
+
+func TestEnterBeforeTheKeysAreReadyWritesWhenTheyAre(t *testing.T) {
+	d := drive(t, setup{}).press("enter", "enter")
+	_, making := d.root.Update(keyOf(t, "enter")) // the set is not made yet
+	d.at(flow.StepTopology).press("enter").at(flow.StepReview).shows("Making the set")
+	d.golden("review-waiting")
+	d.size(80, 24).press("enter").at(flow.StepWrite).shows("ctrl+c stop")
+	d.run(making)
+	d.at(flow.StepDone)
+}
+
+func TestCtrlCWhileTheKeysAreMadeGoesBackToReview(t *testing.T) {
+	d := drive(t, setup{}).press("enter", "enter")
+	d.root.Update(keyOf(t, "enter"))
+	d.press("enter", "enter").at(flow.StepWrite).press("ctrl+c").at(flow.StepReview)
+	if d.quit || d.root.leave != nil {
+		t.Error("ctrl+c did more than stop")
 	}
 }

@@ -15,10 +15,14 @@ const (
 	// the keys pause.
 	burstRunes = 8
 	burstPause = 30 * time.Millisecond
+	// Inside a PEM block a pause is the machine's: what follows must not be
+	// typed into a field.
+	blockPause = time.Second
 	// Fewer keys than this without a line end were typed ahead.
 	burstKeys = 20
 
-	pemMark = "-----BEGIN"
+	pemMark  = "-----BEGIN"
+	blockEnd = "-----END"
 )
 
 // burst is keys that may be a paste.
@@ -61,6 +65,24 @@ func (b *burst) take(k tea.KeyMsg) bool {
 	b.on = true
 	b.gen++
 	return true
+}
+
+// pause is how long the keys have to rest before the burst is over.
+func (b *burst) pause() time.Duration {
+	text := b.text.String()
+	_, block, open := lastCut(text, pemMark)
+	if _, tail, ended := strings.Cut(block, blockEnd); !open || ended && strings.Contains(tail, "-----") {
+		return burstPause
+	}
+	return blockPause
+}
+
+// lastCut cuts text at the last separator.
+func lastCut(text, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, sep); i >= 0 {
+		return text[:i], text[i+len(sep):], true
+	}
+	return text, "", false
 }
 
 // end gives the keys that were gathered: as one paste, or as they came.
