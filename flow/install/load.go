@@ -149,6 +149,20 @@ func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) p
 	return out
 }
 
+// fromKubeconfig is the identity in a kubeconfig as if it stood in a file of its
+// own: the certificate of a client that has no other file is at home there, and
+// the CA beside it is for the server's.
+func fromKubeconfig(d *material.Document) *material.Document {
+	if d == nil || d.Format != material.FormatKubeconfig {
+		return d
+	}
+	own := *d
+	own.Convertible = false
+	own.Certificates = slices.DeleteFunc(slices.Clone(d.Certificates), func(c material.Certificate) bool { return strings.HasPrefix(c.Source, "clusters/") })
+	own.Problems = slices.DeleteFunc(slices.Clone(d.Problems), func(p material.Problem) bool { return p.Rule == "kubeconfig-not-pem" && p.Rescued })
+	return &own
+}
+
 // inTree ranks a file of a set: 2 in the cluster's tree, 1 in that of a node, 0
 // elsewhere.
 func inTree(name string) int {
@@ -191,9 +205,10 @@ func (l *Loaded) judge(w *World, docs map[string]*material.Document) {
 		if ca := l.Topology.CASlot(slot.Authority); ca != nil && slot.Kind == topology.Leaf {
 			in.CA = docs[l.Sorted.Find(ca.ID, place.Cert)]
 		}
-		// A client whose certificate lives in a kubeconfig alone is at home there.
-		in.Rewritten = slot.Kind == topology.Leaf && slot.Files.Cert == "" && in.Cert != nil && in.Cert.Format == material.FormatKubeconfig
-		s.Findings = slices.DeleteFunc(check.Slot(in), func(f check.Finding) bool { return in.Rewritten && f.Rule == "kubeconfig-not-pem" })
+		if slot.Kind == topology.Leaf && slot.Files.Cert == "" {
+			in.Cert, in.Key = fromKubeconfig(in.Cert), fromKubeconfig(in.Key)
+		}
+		s.Findings = check.Slot(in)
 		if p := pair(slot, in.Cert, in.Key, in.CA); p != nil {
 			l.Set.Pairs[slot.ID] = p
 		}

@@ -97,6 +97,12 @@ func (p *Plan) Topology(profile *topology.Profile) (*topology.Topology, []*topol
 		// Of the one node that there seems to be, nothing is worth saying.
 		problems = slices.DeleteFunc(problems, func(fp *topology.FactProblem) bool { return perNode(profile, fp.Fact) })
 	}
+	if slices.ContainsFunc(problems, func(fp *topology.FactProblem) bool { return strings.HasPrefix(fp.Fact, "nodes[") }) {
+		// Nor of facts that are computed from the table.
+		problems = slices.DeleteFunc(problems, func(fp *topology.FactProblem) bool {
+			return !strings.HasPrefix(fp.Fact, "nodes[") && strings.TrimSpace(p.Facts[fp.Fact]) == ""
+		})
+	}
 	for _, f := range profile.Facts {
 		if f.PerNode && p.HasTable() && strings.TrimSpace(p.Facts[f.Name]) != "" {
 			more = append(more, &topology.FactProblem{Fact: f.Name, Message: "describes a single node, and the plan has a table of nodes; remove one of the two"})

@@ -303,7 +303,12 @@ func plans() *rapid.Generator[*Plan] {
 		rapid.StringOfN(rapid.RuneFrom(nil, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Zs), 0, 12, -1),
 	)
 	path := text.Filter(func(s string) bool { return !secret.MatchString(s) })
-	fileOf := rapid.Custom(func(t *rapid.T) Files { return Files{Cert: path.Draw(t, "cert"), Key: path.Draw(t, "key")} })
+	fileOf := rapid.Custom(func(t *rapid.T) Files {
+		if from := path.Draw(t, "from"); from != "" && rapid.Bool().Draw(t, "isFrom") {
+			return Files{From: from, Authority: topology.AuthorityID(path.Draw(t, "authority"))}
+		}
+		return Files{Cert: path.Draw(t, "cert"), Key: path.Draw(t, "key")}
+	})
 	life := rapid.Map(rapid.Int64Range(1, int64(MaxValidity)), func(n int64) Duration { return Duration(n) })
 	key := rapid.StringMatching(`[a-z][a-z.-]{0,8}`)
 	comp := rapid.Custom(func(t *rapid.T) Component {
@@ -328,6 +333,10 @@ func plans() *rapid.Generator[*Plan] {
 				p.Components = map[topology.ComponentID]Component{}
 			}
 			p.Components[topology.ComponentID(id)] = c
+		}
+		p.Nodes = tables().Draw(t, "nodes")
+		if rapid.Bool().Draw(t, "fromFile") {
+			p.Nodes, p.NodesFrom = nil, path.Draw(t, "nodesFrom")
 		}
 		p.Output.Dir = path.Draw(t, "dir")
 		p.Output.Layouts = rapid.SliceOfN(path, 0, 3).Draw(t, "layouts")
@@ -367,6 +376,12 @@ func TestCloneSharesNothing(t *testing.T) {
 		c.Resolve(filepath.FromSlash("/elsewhere"))
 		for name := range c.Facts {
 			c.Facts[name] = "changed"
+		}
+		for i := range c.Nodes {
+			c.Nodes[i].Name = "changed"
+			for j := range c.Nodes[i].Addresses {
+				c.Nodes[i].Addresses[j] = "changed"
+			}
 		}
 		if after, _ := p.Marshal(); !slices.Equal(before, after) {
 			t.Fatalf("the plan changed with its clone\n%s\n%s", before, after)

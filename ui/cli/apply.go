@@ -27,8 +27,8 @@ type planFlags struct {
 	profile    string
 	set        []string
 	passphrase string
-	// lenient leaves it to the wizard to say which files that the plan points to
-	// could not be read: there a person can mend it.
+	// lenient leaves it to the wizard to say that the file of the nodes cannot
+	// be read: there a person can mend it.
 	lenient bool
 }
 
@@ -51,7 +51,7 @@ func (a *app) plan(f *planFlags) (*plan.Plan, error) {
 		if p, err = a.loadPlan(f.file); err != nil {
 			return nil, err
 		}
-		if err := install.Refer(a.world(), p); err != nil && !f.lenient {
+		if err := install.ReadNodes(a.world(), p); err != nil && !f.lenient {
 			return nil, err
 		}
 	} else {
@@ -81,8 +81,12 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 	if err != nil {
 		return nil, err
 	}
+	referErr := install.Refer(a.world(), p)
 	if err := p.Check(profile); err != nil {
 		return nil, err
+	}
+	if referErr != nil {
+		return nil, referErr
 	}
 	if err := p.Complete(profile); err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type matrixJSON struct {
 	Reach      []prove.Opening   `json:"reach"`
 	Findings   []check.Finding   `json:"findings"`
 	Missing    []topology.SlotID `json:"missing"`
+	Notes      []string          `json:"notes,omitempty"` // what could not be checked, and why
 }
 
 func (a *app) proveCommand() *cobra.Command {
@@ -81,7 +82,7 @@ func (a *app) provePlan(c *cobra.Command, f *planFlags, output string) error {
 }
 
 func (a *app) proveFolder(c *cobra.Command, f *planFlags, dir, output string) error {
-	t, err := a.folderTopology(f, dir)
+	t, notes, err := a.folderTopology(f, dir)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (a *app) proveFolder(c *cobra.Command, f *planFlags, dir, output string) er
 		return &usageError{err}
 	}
 	in := prove.Input{Set: l.Set, Now: w.Now()}
-	m := matrixJSON{Missing: l.Sorted.Missing}
+	m := matrixJSON{Missing: l.Sorted.Missing, Notes: notes}
 	if m.Handshakes, err = prove.Edges(c.Context(), in); err != nil {
 		return err
 	}
@@ -140,6 +141,9 @@ func (a *app) printMatrix(t *topology.Topology, m matrixJSON) {
 	}
 	for _, id := range m.Missing {
 		a.printf("missing   %s: %s\n", id, t.Slot(id).Title)
+	}
+	for _, n := range m.Notes {
+		a.printf("note: %s\n", n)
 	}
 	failed := len(prove.Failed(m.Handshakes))
 	a.printf("\n%d handshakes, %d failed\n", len(m.Handshakes), failed)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"certwright/assets/layout"
 	"certwright/assets/store"
 	"certwright/certs/untrusted"
 	"certwright/flow/plan"
@@ -38,12 +39,14 @@ type driftJSON struct {
 
 func (a *app) statusCommand() *cobra.Command {
 	var output, within string
+	var all bool
 	c := &cobra.Command{
 		Use:   "status DIR",
 		Short: "Say what of a written set expires soon, and what differs from its manifest",
 		Long: `status reads the manifest of a set that certwright wrote. It exits 1 when something ends
 within the time of --within, or when a file was changed, is missing, or may be read by more
-people than it was written for.`,
+people than it was written for. A certificate that lies there several times, as in kubeconfigs
+and Terraform modules, is named once, unless --all is given.`,
 		Example: "  certwright status generated --within 60d",
 		Args:    oneArg("directory"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -54,22 +57,27 @@ people than it was written for.`,
 			if err != nil {
 				return usage("--within: %w", err)
 			}
-			return a.statusOf(args[0], time.Duration(d), output)
+			return a.statusOf(args[0], time.Duration(d), all, output)
 		},
 	}
 	c.Flags().StringVar(&within, "within", "30d", "how soon is soon: `30d`, 720h, 1y")
+	c.Flags().BoolVar(&all, "all", false, "name every file, copies of a certificate too")
 	outputFlag(c, &output)
 	return c
 }
 
-func (a *app) statusOf(dir string, within time.Duration, output string) error {
+func (a *app) statusOf(dir string, within time.Duration, all bool, output string) error {
 	drift, err := store.Check(a.Store, a.path(dir))
 	if err != nil {
 		return err
 	}
 	out := statusJSON{Dir: shown(dir), Profile: drift.Manifest.Profile, Expiring: []expiryJSON{}, Expiry: []expiryJSON{}, Drift: []driftJSON{}, Pending: drift.Pending}
 	now := a.Now()
-	for _, e := range drift.Manifest.Files {
+	files := drift.Manifest.Files
+	if !all {
+		files = originals(files)
+	}
+	for _, e := range files {
 		if e.NotAfter == nil {
 			continue
 		}
@@ -110,6 +118,32 @@ func (a *app) statusOf(dir string, within time.Duration, output string) error {
 		return &exitError{exitUnacceptable}
 	}
 	return nil
+}
+
+// originals leaves out the copies of a slot's certificate: the deployed file
+// stands for it, then the CA's own, then whatever else holds it.
+func originals(files []store.Entry) []store.Entry {
+	type certificate struct{ slot, serial string }
+	rank := func(e store.Entry) int {
+		plain := e.Kind == string(layout.KindCertificate) || e.Kind == string(layout.KindCA)
+		switch {
+		case plain && (strings.HasPrefix(e.Path, "tls/") || strings.HasPrefix(e.Path, "nodes/")):
+			return 0
+		case plain:
+			return 1
+		}
+		return 2
+	}
+	best := map[certificate]store.Entry{}
+	for _, e := range files {
+		c := certificate{e.Slot, e.Serial}
+		if known, ok := best[c]; !ok || rank(e) < rank(known) {
+			best[c] = e
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(e store.Entry) bool {
+		return e.Slot != "" && e.Serial != "" && best[certificate{e.Slot, e.Serial}].Path != e.Path
+	})
 }
 
 func (a *app) printStatus(s statusJSON) {

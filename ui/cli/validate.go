@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow/install"
+	"certwright/flow/plan"
 )
 
 type validateFlags struct {
@@ -34,6 +37,7 @@ type folderJSON struct {
 	Unplaced []place.Unplaced               `json:"unplaced"`
 	Missing  []topology.SlotID              `json:"missing"`
 	Findings []check.Finding                `json:"findings"` // of the whole set
+	Notes    []string                       `json:"notes"`    // what could not be checked, and why
 }
 
 type folderSlot struct {
@@ -104,23 +108,53 @@ It exits 0 when the material is acceptable (warnings allowed) and 1 when it is n
 
 // topology is the profile of the flags, filled in.
 func (a *app) topology(f *planFlags) (*topology.Topology, error) {
-	p, err := a.plan(f)
+	t, problems, err := a.resolve(f)
 	if err != nil {
 		return nil, err
+	}
+	return t, wrongFacts(problems)
+}
+
+// resolve fills the profile of the flags in, with what is wrong with the facts.
+func (a *app) resolve(f *planFlags) (*topology.Topology, []*topology.FactProblem, error) {
+	p, err := a.plan(f)
+	if err != nil {
+		return nil, nil, err
 	}
 	profile, err := catalogue{a}.Load(p.Profile)
 	if err != nil {
+		return nil, nil, err
+	}
+	t, problems := p.Topology(profile)
+	return t, problems, nil
+}
+
+// wrongFacts is a wrong use of the command line, or nil.
+func wrongFacts(problems []*topology.FactProblem) error {
+	var errs []error
+	for _, problem := range problems {
+		errs = append(errs, problem)
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return &usageError{errors.Join(errs...)}
+}
+
+// slotTopology is the profile of the flags for one slot: what is wrong with
+// facts that the slot does not depend on is no concern of it.
+func (a *app) slotTopology(f *planFlags, slot topology.SlotID) (*topology.Topology, error) {
+	t, problems, err := a.resolve(f)
+	if err != nil {
 		return nil, err
 	}
-	t, problems := topology.Resolve(profile, p.Facts)
-	if len(problems) > 0 {
-		var errs []error
-		for _, problem := range problems {
-			errs = append(errs, problem)
-		}
-		return nil, &usageError{errors.Join(errs...)}
+	if t.Slot(slot) != nil {
+		uses, known := t.Profile.Uses(slot), t.Profile.FactNames()
+		problems = slices.DeleteFunc(problems, func(fp *topology.FactProblem) bool {
+			return slices.Contains(known, fp.Fact) && !slices.Contains(uses, fp.Fact)
+		})
 	}
-	return t, nil
+	return t, wrongFacts(problems)
 }
 
 func (a *app) moment(f *validateFlags) (time.Time, error) {
@@ -164,17 +198,13 @@ func (a *app) document(path, passphraseFile string, findings *[]check.Finding) (
 }
 
 func (a *app) validateSlot(f *validateFlags) error {
-	t, err := a.topology(&f.planFlags)
+	t, err := a.slotTopology(&f.planFlags, topology.SlotID(f.slot))
 	if err != nil {
 		return err
 	}
 	slot := t.Slot(topology.SlotID(f.slot))
 	if slot == nil {
-		var ids []string
-		for _, s := range t.Slots {
-			ids = append(ids, string(s.ID))
-		}
-		return usage("profile %s has no slot %q; it has %s", t.Profile.Name, f.slot, strings.Join(ids, ", "))
+		return usage("profile %s has no slot %q; it has %s", t.Profile.Name, f.slot, slotNames(t))
 	}
 	if f.cert == "" && f.key == "" {
 		return usage("--slot %s needs --cert FILE", f.slot)
@@ -197,6 +227,19 @@ func (a *app) validateSlot(f *validateFlags) error {
 		findings = append(findings, check.Slot(in)...)
 	}
 	return a.verdict(f.o, findings)
+}
+
+// slotNames lists the slots of a topology; of those that every node has, one.
+func slotNames(t *topology.Topology) string {
+	var ids []string
+	seen := map[topology.SlotID]bool{}
+	for _, s := range t.Slots {
+		if base := s.ID.Base(); !seen[base] {
+			seen[base] = true
+			ids = append(ids, string(s.ID))
+		}
+	}
+	return strings.Join(ids, ", ")
 }
 
 func (a *app) verdict(output string, findings []check.Finding) error {
@@ -255,7 +298,7 @@ func (a *app) validateChain(f *validateFlags) error {
 }
 
 func (a *app) validateFolder(c *cobra.Command, f *validateFlags, dir string) error {
-	t, err := a.folderTopology(&f.planFlags, dir)
+	t, notes, err := a.folderTopology(&f.planFlags, dir)
 	if err != nil {
 		return err
 	}
@@ -270,11 +313,16 @@ func (a *app) validateFolder(c *cobra.Command, f *validateFlags, dir string) err
 		return &usageError{err}
 	}
 	if f.o == "json" {
-		if err := a.printJSON(folderAsJSON(l)); err != nil {
+		out := folderAsJSON(l)
+		out.Notes = append(out.Notes, notes...)
+		if err := a.printJSON(out); err != nil {
 			return err
 		}
 	} else {
 		a.printFolder(l)
+		for _, n := range notes {
+			a.printf("note: %s\n", n)
+		}
 	}
 	if !l.OK() {
 		return &exitError{exitUnacceptable}
@@ -283,33 +331,58 @@ func (a *app) validateFolder(c *cobra.Command, f *validateFlags, dir string) err
 }
 
 // folderTopology takes a folder's own plan for the facts when the flags name no
-// other.
-func (a *app) folderTopology(f *planFlags, dir string) (*topology.Topology, error) {
+// other. Of a folder whose single node nobody described everything else is
+// known; notes say what could not be checked for that reason.
+func (a *app) folderTopology(f *planFlags, dir string) (t *topology.Topology, notes []string, err error) {
+	p, err := a.folderPlan(f, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	profile, err := catalogue{a}.Load(p.Profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.HasTable() || !profile.HasNodes() {
+		t, problems := p.Topology(profile)
+		return t, nil, wrongFacts(problems)
+	}
+	t, unknown, problems := topology.ResolveAnyNode(profile, p.Facts)
+	if len(unknown) > 0 {
+		notes = append(notes, fmt.Sprintf("%s %s not given, so the names and addresses of the node were not checked; add --set %s=…",
+			strings.Join(unknown, " and "), plural(len(unknown), "was", "were"), strings.Join(unknown, "=… --set ")))
+	}
+	return t, notes, wrongFacts(problems)
+}
+
+func (a *app) folderPlan(f *planFlags, dir string) (*plan.Plan, error) {
 	if f.file != "" || f.profile != "" {
-		return a.topology(f)
+		return a.plan(f)
 	}
 	p, err := install.PlanOf(a.world(), dir)
 	if err != nil {
 		return nil, err
 	}
 	if p == nil {
-		return a.topology(f)
+		return a.plan(f)
 	}
 	for _, s := range f.set {
 		if err := p.Set(s); err != nil {
 			return nil, &usageError{err}
 		}
 	}
-	ans, err := install.NewAnswers(catalogue{a}, p)
-	if err != nil {
-		return nil, err
+	return p, install.ReadNodes(a.world(), p)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
 	}
-	return ans.Topology, nil
+	return many
 }
 
 func folderAsJSON(l *install.Loaded) folderJSON {
 	out := folderJSON{
-		OK: l.OK(), Slots: map[topology.SlotID]folderSlot{}, Unplaced: []place.Unplaced{}, Missing: []topology.SlotID{}, Findings: []check.Finding{},
+		OK: l.OK(), Slots: map[topology.SlotID]folderSlot{}, Unplaced: []place.Unplaced{}, Missing: []topology.SlotID{}, Findings: []check.Finding{}, Notes: []string{},
 	}
 	for id, s := range l.Slots {
 		fs := folderSlot{OK: check.OK(s.Findings), Cert: untrusted.Text(s.CertFile).String(), Key: untrusted.Text(s.KeyFile).String(), Findings: append([]check.Finding{}, s.Findings...)}

@@ -172,6 +172,7 @@ func (a *app) firstPlan(f *wizardFlags, save string) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = install.Refer(a.world(), p) // what is missing stops the steps that need it
 	if f.out != "" {
 		p.Output.Dir = f.out
 	}
