@@ -39,8 +39,9 @@ type chainCheck struct {
 	lossy    bool // a certificate of the input could not be read: a gap proves nothing
 	inRoots  bool // the leaf itself is among the anchors
 	authName topology.AuthorityID
-	asked    int  // paths whose policies were judged
-	across   bool // several slots are at hand: another's CA is chain-across-slots
+	ownRoot  string // the common name of the root that certwright would make
+	asked    int    // paths whose policies were judged
+	across   bool   // several slots are at hand: another's CA is chain-across-slots
 }
 
 // run reports everything about the chain and gives the path that was taken, nil

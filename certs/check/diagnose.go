@@ -240,8 +240,9 @@ func (c *chainCheck) missing(tip *node) {
 // the anchors, and not a CA of its own. Nothing in a leaf proves it, so what
 // speaks for it is: the certificate says where its issuer can be had; the file
 // holds another one under the anchor; the issuer is named as one; the chain
-// already goes through an intermediate; the issuer shares a telling word of its
-// name with an anchor that is called a root.
+// already goes through an intermediate; the anchor is a root of certwright's own,
+// which signs no leaf; the issuer shares a telling word of its name with an
+// anchor that is called a root.
 func (c *chainCheck) gap(tip *node) bool {
 	if len(tip.x.IssuingCertificateURL) > 0 || c.stranded() {
 		return true
@@ -259,6 +260,9 @@ func (c *chainCheck) gap(tip *node) bool {
 		return slices.ContainsFunc(c.anchors, (*node).selfIssued)
 	}
 	return slices.ContainsFunc(c.anchors, func(a *node) bool {
+		if a.selfIssued() && c.ownRoot != "" && a.x.Subject.CommonName == c.ownRoot {
+			return true // our own root signs CAs alone
+		}
 		return slices.Contains(nameWords(a.x.Subject.CommonName), "root") && commonWords(tip.x.Issuer.CommonName, a.x.Subject.CommonName)
 	})
 }

@@ -287,6 +287,10 @@ func TestChains(t *testing.T) {
 		{"a stranger whose CA has a like name", "etcd/client", func(p *pki) files {
 			return p.with(p.etcd, sign(sign(nil, "other", subject("other-etcd-ca"), ca), "x", subject("x"), eku(client)))
 		}, "unknown-authority"},
+		{"the authority's CA is missing under a root of our own", "etcd/client", func(p *pki) files {
+			ours := sign(nil, "ours", subject("root CA", "test"), ca)
+			return p.with(ours, sign(sign(ours, "below", subject("etcd-ca"), ca), "x", subject("x"), eku(client)))
+		}, "missing-intermediate"},
 		{"a missing CA that is named after the root", "etcd/client", func(p *pki) files {
 			return p.with(p.root, sign(sign(p.root, "other", subject("demo etcd CA"), ca), "x", subject("x"), eku(client)))
 		}, "missing-intermediate"},

@@ -97,6 +97,9 @@ func (s *slotCheck) leafSlot() {
 		j: s.j, leaf: leaf, usages: s.in.Slot.Requires.Usages, advised: s.in.Slot.Requires.Advised,
 		others: s.in.Others, lossy: unread(s.in.Cert) || unread(s.in.CA), authName: s.in.Slot.Authority,
 	}
+	if s.in.Topology != nil {
+		c.ownRoot = s.in.Topology.Root.CN
+	}
 	for _, n := range s.cert.nodes {
 		if n != leaf {
 			c.sent = append(c.sent, n)
