@@ -98,6 +98,10 @@ func (tx *Tx) begin(ctx context.Context, dir string) error {
 	if tx.root, err = tx.fsys.OpenRoot(p.anchor); err != nil {
 		return failed("open", p.anchor, err)
 	}
+	// Opening follows a link that was put there since it was looked at.
+	if err := tx.stillThere(); err != nil {
+		return err
+	}
 	if tx.unlock, err = lock(tx.root, p); err != nil {
 		return err
 	}
@@ -222,6 +226,9 @@ func (tx *Tx) parents() error {
 		}
 		if _, ok := tx.fsys.Identity(info); !ok {
 			return nil // no owners and modes to judge
+		}
+		if !info.IsDir() {
+			return refused(tx.place.dir, "run again", "somebody put %s in the place of a directory", typeName(info.Mode()))
 		}
 		open := info.Mode().Perm()&0o002 != 0
 		if open && info.Mode()&fs.ModeSticky == 0 {

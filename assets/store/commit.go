@@ -130,6 +130,9 @@ func (tx *Tx) commitFirst(ctx context.Context, manifest Planned) error {
 	if err := cancelled(ctx); err != nil {
 		return err
 	}
+	if err := tx.stillThere(); err != nil {
+		return err
+	}
 	name := tx.place.name
 	if !gone(tx.root, name) {
 		return refused(tx.place.dir, "run again", "somebody made it meanwhile")
@@ -283,6 +286,9 @@ func (tx *Tx) undoCopies(j *journal) error {
 			made[dir] = true
 		}
 		if err := duplicate(tx.root, s.Path, path.Join(undo, s.Path), path.Join(tx.stage, ManifestName)); err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				return refused(shown, "see who owns it, and lsattr", "it may not be replaced: %w", errors.New(reason(err)))
+			}
 			return failed("keep a copy of", shown, err)
 		}
 		sum, err := hashFile(tx.root, path.Join(undo, s.Path))
@@ -301,12 +307,15 @@ func (tx *Tx) undoCopies(j *journal) error {
 	return nil
 }
 
-// stillThere says whether the destination's path still leads to the directory
-// that is held open.
+// stillThere says whether the path still leads to the directory that is held
+// open: the destination, or for a first install the parent that exists.
 func (tx *Tx) stillThere() error {
-	now, err := tx.fsys.Lstat(tx.place.real)
+	now, err := tx.fsys.Lstat(tx.place.anchor)
+	if errors.Is(err, fs.ErrNotExist) && tx.place.anchor == "." {
+		return nil // a file system in memory that is empty
+	}
 	if err != nil {
-		return refused(tx.place.dir, "run again", "somebody moved it meanwhile")
+		return refused(tx.place.dir, "run again", "somebody moved %s meanwhile", untrusted.Text(tx.place.anchor))
 	}
 	held, err := tx.root.Lstat(".")
 	if err != nil {
@@ -315,7 +324,7 @@ func (tx *Tx) stillThere() error {
 	a, ok := tx.fsys.Identity(now)
 	b, _ := tx.root.Identity(held)
 	if ok && (a.Dev != b.Dev || a.Ino != b.Ino) {
-		return refused(tx.place.dir, "run again", "somebody put another directory in its place meanwhile")
+		return refused(tx.place.dir, "run again", "somebody put another directory in the place of %s meanwhile", untrusted.Text(tx.place.anchor))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -389,11 +390,106 @@ func TestSwappedDestination(t *testing.T) {
 	must(os.Symlink("impostor", dir))
 	must(tx.Add(newSet()[2]))
 	_, err = tx.Commit(t.Context())
-	kindOf(t, err, store.Refused, "another directory in its place")
+	kindOf(t, err, store.Refused, "another directory in the place of")
 	for _, d := range []string{"/impostor", "/moved"} {
 		if left, err := os.ReadDir(root + d); err != nil || len(left) != 0 {
 			t.Errorf("%s: %v %v", d, left, err)
 		}
+	}
+}
+
+// The destination's path is exchanged for a link to another directory, over and
+// over, while sets are written: nothing ever arrives there.
+func TestSwapper(t *testing.T) {
+	root := t.TempDir()
+	dir, impostor, moved := root+"/out", root+"/impostor", root+"/moved"
+	must(os.Mkdir(dir, 0o755))
+	must(os.Mkdir(impostor, 0o755))
+	stop, stopped := make(chan struct{}), make(chan int)
+	go func() {
+		swaps := 0
+		for {
+			select {
+			case <-stop:
+				stopped <- swaps
+				return
+			default:
+			}
+			if os.Rename(dir, moved) != nil {
+				continue
+			}
+			if os.Symlink("impostor", dir) == nil {
+				os.Remove(dir)
+			}
+			if os.Rename(moved, dir) != nil {
+				os.RemoveAll(moved) // a first install has taken its place
+			}
+			swaps++
+			runtime.Gosched()
+		}
+	}()
+	done, refused, reasons := 0, 0, map[string]int{}
+	for i := range 100_000 {
+		if done == scale(2, 100) {
+			break
+		}
+		files := newSet()
+		for f := range files {
+			files[f].Data = fmt.Append(nil, i, f)
+		}
+		_, err := commit(t.Context(), store.OS(), dir, true, files)
+		switch store.ExitStatus(err) {
+		case 0:
+			done++
+		case 3, 4, 5:
+			refused++
+			reasons[strings.ReplaceAll(err.Error(), root, "")]++
+		default:
+			t.Errorf("%v", err)
+		}
+	}
+	close(stop)
+	swaps := <-stopped
+	if left, err := os.ReadDir(impostor); err != nil || len(left) != 0 {
+		t.Errorf("the other directory got %v %v", left, err)
+	}
+	t.Logf("%d swaps, %d sets written, %d refused: %v", swaps, done, refused, reasons)
+}
+
+// A link among the parents is followed once, as every tool does.
+func TestLinkAmongParents(t *testing.T) {
+	root := t.TempDir()
+	must(os.Mkdir(root+"/real", 0o755))
+	must(os.Symlink("real", root+"/link"))
+	if _, err := commit(t.Context(), store.OS(), root+"/link/new/out", false, newSet()); err != nil {
+		t.Fatal(err)
+	}
+	d, err := store.Check(store.OS(), root+"/real/new/out")
+	if err != nil || !d.Clean() || len(d.Manifest.Files) != len(newSet()) {
+		t.Errorf("%+v %v", d, err)
+	}
+}
+
+// An immutable file is found before anything is replaced.
+func TestImmutable(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	if _, err := commit(t.Context(), store.OS(), dir, false, newSet()); err != nil {
+		t.Fatal(err)
+	}
+	p := filepath.Join(dir, "tls/server.key")
+	if out, err := exec.Command("chattr", "+i", p).CombinedOutput(); err != nil {
+		t.Skipf("chattr: %v %s", err, out)
+	}
+	defer exec.Command("chattr", "-i", p).Run()
+	files := newSet()
+	for i := range files {
+		files[i].Data = []byte("another")
+	}
+	before := treeWithLinks(t, dir)
+	_, err := commit(t.Context(), store.OS(), dir, true, files)
+	kindOf(t, err, store.Refused, "server.key: it may not be replaced")
+	if after := treeWithLinks(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("changed: %v, was %v", after, before)
 	}
 }
 
