@@ -301,7 +301,10 @@ func TestOpensslCommandsOfNextSteps(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("openssl is not here")
 	}
-	for name, set := range sets(t) {
+	all := sets(t)
+	maps.Copy(all, clusters(t))
+	all["calico"] = calico(t, nil)
+	for name, set := range all {
 		dir := filepath.Join(t.TempDir(), "it's a $DIR")
 		r := request(set)
 		r.Dir = dir
