@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
+	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/ui/theme"
@@ -241,6 +242,9 @@ type secretPrompt struct {
 	data []byte
 	slot flow.Field
 	note string
+	// tried are the slots whose material a passphrase was given for, with that
+	// material: it says whether one was wrong.
+	tried map[topology.SlotID]string
 }
 
 const maxPassphrase = 1024 // bytes
@@ -320,6 +324,9 @@ func (p *secretPrompt) lines(th *theme.Theme, label string, w int) []string {
 // startSecret asks for the passphrase of a slot's key.
 func (s *slotScreen) startSecret(f flow.Field) {
 	s.secret.drop()
+	if s.wrongSecret(f.Slot) {
+		s.secret.note = "the one before did not open it"
+	}
 	s.secret.slot, s.focus = f, onSecret
 }
 
@@ -331,7 +338,24 @@ func (s *slotScreen) secretKey(k tea.KeyMsg) tea.Cmd {
 	if len(s.secret.data) == 0 {
 		return nil
 	}
+	if s.secret.tried == nil {
+		s.secret.tried = map[topology.SlotID]string{}
+	}
+	s.secret.tried[s.secret.slot.Slot] = s.material(s.secret.slot.Slot)
 	given := bytes.Clone(s.secret.data) // the flow's from here on
 	s.secret.drop()
 	return s.do(flow.SetPassphrase{Slot: s.secret.slot.Slot, Passphrase: given})
+}
+
+// material tells one slot's material from another that it is changed to.
+func (s *slotScreen) material(id topology.SlotID) string {
+	cert, key := s.Flow.Source(flow.Field{Slot: id, Part: flow.PartCert}), s.Flow.Source(flow.Field{Slot: id, Part: flow.PartKey})
+	return cert.Path + "\x00" + key.Path
+}
+
+// wrongSecret says that the passphrase which was given opened nothing.
+func (s *slotScreen) wrongSecret(id topology.SlotID) bool {
+	v := s.Flow.Verdict(id)
+	was, tried := s.secret.tried[id]
+	return tried && was == s.material(id) && v.NeedsPassphrase && !v.Pending
 }

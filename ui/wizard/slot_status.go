@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"strings"
+
 	"certwright/certs/check"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
@@ -41,6 +43,9 @@ func (s *slotScreen) Urgent() (Status, bool) {
 		return Status{theme.NoSign, "enter unlocks the key. Nothing that you type is shown or saved."}, true
 	case onFilled:
 		return s.filledStatus(), true
+	}
+	if f, ok := s.field(); ok && s.wrongSecret(f.Slot) {
+		return Status{theme.BadSign, "That passphrase did not open the key. Press e to type another."}, true
 	}
 	return Status{}, false
 }
@@ -162,12 +167,19 @@ func (s *slotScreen) Help() []string {
 		return nil
 	}
 	out := []string{slot.Title + ": " + slot.Purpose}
+	var readers []string
 	for _, c := range slot.Consumers {
 		part := "certificate"
-		if c.Field != topology.FieldCert {
-			part = string(c.Field)
+		switch c.Field {
+		case topology.FieldKey:
+			part = "key"
+		case topology.FieldPublic:
+			part = "public key"
 		}
-		out = append(out, c.Component+" reads the "+part+" by "+c.Name)
+		readers = append(readers, c.Component+" (the "+part+", by "+c.Name+")")
+	}
+	if len(readers) > 0 {
+		out = append(out, "It is read by "+strings.Join(readers, ", ")+".")
 	}
 	if a := s.Flow.Topology().Authority(slot.Authority); a != nil && a.Protects != "" && slot.Kind == topology.CA {
 		out = append(out, "Who holds its key could open "+a.Protects+".")

@@ -190,7 +190,8 @@ func TestAnEncryptedKeyAsksForItsPassphrase(t *testing.T) {
 	if d.root.env.Flow.Verdict("etcd/ca").OK() {
 		t.Fatal("a wrong passphrase opened the key")
 	}
-	d.press("e").write("correcx").press("backspace").write("t horse").hides("correct", "horse").press("enter").rest()
+	d.shows("That passphrase did not open the key")
+	d.press("e").shows("the one before did not open it").write("correcx").press("backspace").write("t horse").hides("correct", "horse").press("enter").rest()
 	d.shows("1 of 1 ready").hides("horse")
 	if p := d.slots().secret; len(bytes.Trim(p.data[:cap(p.data)], "\x00")) != 0 {
 		t.Error("the prompt still holds the passphrase")
@@ -358,6 +359,17 @@ func TestAPKCS12FileIsOpened(t *testing.T) {
 	d := driveSlots(t, flow.StepCA, "etcd=bring-ca", setup{}, map[string][]byte{"ca.p12": p12})
 	d.rest().press("enter").rest().shows("press e")
 	d.press("enter").write("open sesame").press("enter").rest().shows("in the same file", "1 of 1 ready")
+}
+
+func TestServiceAccountKeysAreAKeyPair(t *testing.T) {
+	ca := testCA(t, "any", nil)
+	d := driveSlots(t, flow.StepCerts, "kube=bring-certs", setup{}, map[string][]byte{"sa.key": ca.keyPEM(t)})
+	d.slots().goToField(flow.Field{Slot: "kube/service-account", Part: flow.PartKey})
+	d.press("o").shows("service account keys: private key").rest().press("enter").rest()
+	d.shows("✓ service account").hides("key not chosen", "certificate not chosen")
+	if v := d.root.env.Flow.Verdict("kube/service-account"); !v.OK() {
+		t.Errorf("not usable: %+v\n%s", v.Findings, d.frame())
+	}
 }
 
 func TestCopyingTheFix(t *testing.T) {

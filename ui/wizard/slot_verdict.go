@@ -1,11 +1,8 @@
 package wizard
 
 import (
-	"slices"
 	"strings"
 
-	"github.com/charmbracelet/bubbles/key"
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 
 	"certwright/certs/check"
@@ -15,133 +12,6 @@ import (
 	"certwright/flow"
 	"certwright/ui/theme"
 )
-
-// lines puts together the lines of a pane.
-type lines struct {
-	th  *theme.Theme
-	w   int
-	out []string
-}
-
-func (l *lines) add(line string) { l.out = append(l.out, line) }
-
-func (l *lines) gap() {
-	if n := len(l.out); n > 0 && l.out[n-1] != "" {
-		l.add("")
-	}
-}
-
-// row is a label and its text, wrapped beside it and cut after four lines.
-func (l *lines) row(label, text string) {
-	const column, most = 12, 4
-	parts := wrap(text, l.w-column)
-	if label == "SHA-256" {
-		parts = wrapHex(text, l.w-column)
-	}
-	for i, part := range short(parts, most, l.th) {
-		line := l.th.Line()
-		if i == 0 {
-			line.Add(theme.Faint, label)
-		}
-		l.add(line.To(column).Plain(part).String())
-	}
-}
-
-// wrapHex breaks a fingerprint between its bytes, eight or sixteen to a line.
-func wrapHex(text string, w int) []string {
-	n := 8 * 3
-	if w >= 16*3 {
-		n = 16 * 3
-	}
-	var out []string
-	for len(text) > n {
-		out, text = append(out, text[:n]), text[n:]
-	}
-	return append(out, text)
-}
-
-// say is text behind a sign, wrapped, in a role.
-func (l *lines) say(sign theme.Sign, r theme.Role, text string) {
-	indent := l.th.MarkWidth() + 1
-	for i, part := range wrap(text, l.w-indent) {
-		mark := theme.NoSign
-		if i == 0 {
-			mark = sign
-		}
-		l.add(l.th.Line().Mark(mark).Plain(" ").Add(r, part).String())
-	}
-}
-
-func short(text []string, most int, th *theme.Theme) []string {
-	if len(text) <= most {
-		return text
-	}
-	text = slices.Clone(text[:most])
-	text[most-1] += " " + th.Border().Ellipsis
-	return text
-}
-
-// sortedFindings are findings with the worst first; those of one severity keep
-// their order, so that rows stay where the eye left them.
-func sortedFindings(fs []check.Finding) []check.Finding {
-	rank := map[check.Severity]int{check.Error: 0, check.Warning: 1, check.Info: 2}
-	out := slices.Clone(fs)
-	slices.SortStableFunc(out, func(a, b check.Finding) int { return rank[a.Severity] - rank[b.Severity] })
-	return out
-}
-
-func findingSign(f check.Finding) theme.Sign {
-	switch f.Severity {
-	case check.Error:
-		return theme.BadSign
-	case check.Warning:
-		return theme.WarnSign
-	}
-	return theme.InheritSign
-}
-
-// maxShown is how many findings a pane shows: a bundle may have thousands.
-const maxShown = 50
-
-// findings are all that the rules say, the worst first.
-func (l *lines) findings(fs []check.Finding) {
-	for i, f := range sortedFindings(fs) {
-		if i == maxShown {
-			l.say(theme.NoSign, theme.Faint, "and "+itoa(len(fs)-maxShown)+" more")
-			return
-		}
-		l.finding(f)
-	}
-}
-
-// finding is one finding: what, why, both sides, and how to mend it.
-func (l *lines) finding(f check.Finding) {
-	l.say(findingSign(f), theme.Bold, f.Message)
-	if f.Why != "" {
-		l.say(theme.NoSign, theme.Faint, f.Why)
-	}
-	for _, side := range [][2]string{{"has", f.Has}, {"needs", f.Needs}} {
-		if side[1] != "" {
-			l.side(side[0], side[1])
-		}
-	}
-	if f.Fix != "" {
-		l.side("fix", f.Fix)
-	}
-}
-
-// side is a labelled line of a finding, under its text.
-func (l *lines) side(label, text string) {
-	indent := l.th.MarkWidth() + 1
-	column := indent + 7
-	for i, part := range wrap(text, l.w-column) {
-		line := l.th.Line().To(indent)
-		if i == 0 {
-			line.Add(theme.Title, label)
-		}
-		l.add(line.To(column).Plain(part).String())
-	}
-}
 
 // verdictLines are everything that is known of the row under the cursor.
 func (s *slotScreen) verdictLines(w int) (title string, out []string) {
@@ -222,7 +92,11 @@ func (s *slotScreen) givenLines(l *lines, slot *topology.Slot) {
 }
 
 func (s *slotScreen) findingLines(l *lines, slot *topology.Slot, v flow.Verdict) {
-	if v.NeedsPassphrase && !v.Pending {
+	switch {
+	case s.wrongSecret(slot.ID):
+		l.say(theme.BadSign, theme.Bold, "that passphrase did not open it: press e to type another")
+		l.gap()
+	case v.NeedsPassphrase && !v.Pending:
 		l.say(theme.BusySign, theme.Bold, "the key is encrypted: press e to type its passphrase")
 		l.gap()
 	}
@@ -259,7 +133,7 @@ func (s *slotScreen) askLines(l *lines, slot *topology.Slot) {
 	l.say(theme.NoSign, theme.Plain, slot.Purpose)
 	l.gap()
 	if slot.Optional {
-		l.say(theme.AbsentSign, theme.Plain, "It may be left out: then it is generated, or not needed.")
+		l.say(theme.AbsentSign, theme.Plain, "It may be left out.")
 		l.gap()
 	}
 	if len(slot.Requires.Usages) > 0 {
@@ -457,111 +331,4 @@ func indented(in []string, n int) []string {
 		out[i] = strings.Repeat(" ", n) + l
 	}
 	return out
-}
-
-// filledPane shows what became of a folder.
-type filledPane struct {
-	dir    string
-	from   int
-	rows   int
-	h      int
-	closed bool
-}
-
-var filledKeys = struct{ scroll, down, page, pageDown, close key.Binding }{
-	scroll:   key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "scroll")),
-	down:     key.NewBinding(key.WithKeys("down", "j")),
-	page:     key.NewBinding(key.WithKeys("pgup"), key.WithHelp("pgup/pgdn", "page")),
-	pageDown: key.NewBinding(key.WithKeys("pgdown")),
-	close:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "close")),
-}
-
-func (p *filledPane) keys() []key.Binding {
-	k := filledKeys
-	if p.rows <= p.h {
-		return []key.Binding{k.close}
-	}
-	return []key.Binding{k.close, k.scroll, k.down, k.page, k.pageDown}
-}
-
-func (p *filledPane) press(msg tea.KeyMsg) {
-	k := filledKeys
-	switch {
-	case key.Matches(msg, k.close):
-		p.closed = true
-	case key.Matches(msg, k.scroll):
-		p.from--
-	case key.Matches(msg, k.down):
-		p.from++
-	case key.Matches(msg, k.page):
-		p.from -= p.h
-	case key.Matches(msg, k.pageDown):
-		p.from += p.h
-	}
-	p.from = max(0, min(p.from, p.rows-p.h))
-}
-
-// filledView shows which file went where and why, and which went nowhere.
-func (s *slotScreen) filledView(w, h int) string {
-	th := s.Theme
-	dir := untrusted.Text(s.places().short(s.places().abs(s.filled.dir))).String()
-	result, pending := s.Flow.Filled()
-	width, room := w-2, h-1
-	if !s.narrow {
-		width, room = inner(w), h-2
-	}
-	l := &lines{th: th, w: width}
-	switch {
-	case pending || result == nil:
-		l.say(theme.BusySign, theme.Plain, "reading "+dir)
-	case result.Err != nil:
-		l.say(theme.BadSign, theme.Plain, untrusted.Text(result.Err.Error()).String())
-		l.gap()
-		l.say(theme.NoSign, theme.Faint, "Nothing was changed. d chooses another folder.")
-	default:
-		s.resultLines(l, result)
-	}
-	p := &s.filled
-	p.rows, p.h = len(l.out), room
-	p.from = max(0, min(p.from, p.rows-p.h))
-	shown := l.out[p.from:min(p.from+max(0, room), len(l.out))]
-	title := "Filled from " + dir
-	if s.narrow {
-		return above(th.Line().Plain(" ").Add(theme.Bold, title).Fit(w), block(indented(shown, 1), w, room))
-	}
-	foot := ""
-	if p.rows > p.h {
-		foot = itoa(p.from+len(shown)) + " of " + count(p.rows, "line")
-	}
-	return box{title: title, foot: foot, focus: true}.draw(th, shown, w, h)
-}
-
-func (s *slotScreen) resultLines(l *lines, r *flow.Filled) {
-	placed := 0
-	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
-		for _, slot := range s.Flow.Due(m) {
-			for _, part := range slotParts(slot) {
-				f := flow.Field{Slot: slot.ID, Part: part}
-				src, ok := r.Sources[f]
-				if !ok {
-					continue
-				}
-				placed++
-				l.say(theme.GoodSign, theme.Bold, s.name(f)+": "+untrusted.Text(s.places().short(src.Path)).String())
-				if src.Why != "" {
-					l.say(theme.NoSign, theme.Faint, src.Why)
-				}
-			}
-		}
-	}
-	if placed == 0 {
-		l.say(theme.WarnSign, theme.Plain, "nothing in this folder fits a field")
-	}
-	if len(r.Unplaced) > 0 {
-		l.gap()
-		l.add(l.th.Line().Add(theme.Title, "Placed nowhere").String())
-		for _, u := range r.Unplaced {
-			l.say(theme.InheritSign, theme.Plain, u)
-		}
-	}
 }

@@ -1,0 +1,118 @@
+package wizard
+
+import (
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+	"certwright/flow"
+	"certwright/ui/theme"
+)
+
+// filledPane shows what became of a folder.
+type filledPane struct {
+	dir    string
+	from   int
+	rows   int
+	h      int
+	closed bool
+}
+
+var filledKeys = struct{ scroll, down, page, pageDown, close key.Binding }{
+	scroll:   key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "scroll")),
+	down:     key.NewBinding(key.WithKeys("down", "j")),
+	page:     key.NewBinding(key.WithKeys("pgup"), key.WithHelp("pgup/pgdn", "page")),
+	pageDown: key.NewBinding(key.WithKeys("pgdown")),
+	close:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "close")),
+}
+
+func (p *filledPane) keys() []key.Binding {
+	k := filledKeys
+	if p.rows <= p.h {
+		return []key.Binding{k.close}
+	}
+	return []key.Binding{k.close, k.scroll, k.down, k.page, k.pageDown}
+}
+
+func (p *filledPane) press(msg tea.KeyMsg) {
+	k := filledKeys
+	switch {
+	case key.Matches(msg, k.close):
+		p.closed = true
+	case key.Matches(msg, k.scroll):
+		p.from--
+	case key.Matches(msg, k.down):
+		p.from++
+	case key.Matches(msg, k.page):
+		p.from -= p.h
+	case key.Matches(msg, k.pageDown):
+		p.from += p.h
+	}
+	p.from = max(0, min(p.from, p.rows-p.h))
+}
+
+// filledView shows which file went where and why, and which went nowhere.
+func (s *slotScreen) filledView(w, h int) string {
+	th := s.Theme
+	dir := untrusted.Text(s.places().short(s.places().abs(s.filled.dir))).String()
+	result, pending := s.Flow.Filled()
+	width, room := w-2, h-1
+	if !s.narrow {
+		width, room = inner(w), h-2
+	}
+	l := &lines{th: th, w: width}
+	switch {
+	case pending || result == nil:
+		l.say(theme.BusySign, theme.Plain, "reading "+dir)
+	case result.Err != nil:
+		l.say(theme.BadSign, theme.Plain, untrusted.Text(result.Err.Error()).String())
+		l.gap()
+		l.say(theme.NoSign, theme.Faint, "Nothing was changed. d chooses another folder.")
+	default:
+		s.resultLines(l, result)
+	}
+	p := &s.filled
+	p.rows, p.h = len(l.out), room
+	p.from = max(0, min(p.from, p.rows-p.h))
+	shown := l.out[p.from:min(p.from+max(0, room), len(l.out))]
+	title := "Filled from " + dir
+	if s.narrow {
+		return above(th.Line().Plain(" ").Add(theme.Bold, title).Fit(w), block(indented(shown, 1), w, room))
+	}
+	foot := ""
+	if p.rows > p.h {
+		foot = itoa(p.from+len(shown)) + " of " + count(p.rows, "line")
+	}
+	return box{title: title, foot: foot, focus: true}.draw(th, shown, w, h)
+}
+
+func (s *slotScreen) resultLines(l *lines, r *flow.Filled) {
+	placed := 0
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range s.Flow.Due(m) {
+			for _, part := range slotParts(slot) {
+				f := flow.Field{Slot: slot.ID, Part: part}
+				src, ok := r.Sources[f]
+				if !ok {
+					continue
+				}
+				placed++
+				l.say(theme.GoodSign, theme.Bold, s.name(f)+": "+untrusted.Text(s.places().short(src.Path)).String())
+				if src.Why != "" {
+					l.say(theme.NoSign, theme.Faint, src.Why)
+				}
+			}
+		}
+	}
+	if placed == 0 {
+		l.say(theme.WarnSign, theme.Plain, "nothing in this folder fits a field")
+	}
+	if len(r.Unplaced) > 0 {
+		l.gap()
+		l.add(l.th.Line().Add(theme.Title, "Placed nowhere").String())
+		for _, u := range r.Unplaced {
+			l.say(theme.InheritSign, theme.Plain, u)
+		}
+	}
+}
