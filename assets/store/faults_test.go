@@ -291,3 +291,57 @@ func TestDiskCorrupts(t *testing.T) {
 		t.Logf("%s: %d flipped bytes", s.name, len(staged))
 	}
 }
+
+// A rename into place fails, the steps before it are undone, and the power goes
+// at each operation of that.
+func TestCrashInRollback(t *testing.T) {
+	for _, noLinks := range []bool{false, true} {
+		sc := scenarios()[0]
+		sc.plain = noLinks
+		o := sc.oracle(t)
+		probe := sc.start()
+		var steps []int
+		committed := false
+		probe.After = func(op crashfs.Op) error {
+			if op.Name == "rename" && strings.HasSuffix(op.To, ".certwright-journal") {
+				committed = true
+			} else if committed && (op.Name == "rename" && !strings.Contains(op.To, ".certwright") ||
+				op.Name == "remove" && !strings.Contains(op.Path, ".certwright")) {
+				steps = append(steps, op.N)
+			}
+			return nil
+		}
+		if _, err := sc.run(probe); err != nil {
+			t.Fatal(err)
+		}
+		random := rand.New(rand.NewPCG(9, 10))
+		states, ended := 0, map[int]int{}
+		for _, n := range steps {
+			f := sc.start()
+			f.Before = func(op crashfs.Op) error {
+				if op.N == n {
+					return syscall.EIO
+				}
+				return nil
+			}
+			f.After = func(op crashfs.Op) error {
+				if op.N < n || !op.Writes() {
+					return nil
+				}
+				for state := range f.States(scale(30, 2000), random) {
+					states++
+					if got, bad := o.settled(state); bad != "" {
+						t.Errorf("step %d, then %s %s %s: %s %s", n, op.Name, op.Path, op.To, got, bad)
+					}
+				}
+				return nil
+			}
+			_, err := sc.run(f)
+			ended[store.ExitStatus(err)]++
+			if why := afterFault(o, f, err); why != "" {
+				t.Errorf("step %d: %s", n, why)
+			}
+		}
+		t.Logf("%d steps failed, %d crash states while they were undone, exit statuses %v", len(steps), states, ended)
+	}
+}

@@ -26,21 +26,21 @@ func (tx *Tx) withdraw(cause *Error) error {
 	return cause
 }
 
-// rollBack undoes the steps that were taken when one of them fails.
+// rollBack undoes the steps that were taken when one of them fails. First every
+// new file gets its staged name back, durably; then the old ones are renamed
+// into place. So a recovery can go forwards from anywhere in between, until the
+// journal is gone.
 func (tx *Tx) rollBack(j *journal, cause *Error) error {
-	undo := path.Join(tx.top, undoName)
-	for i, s := range slices.Backward(j.Steps) {
-		if err := s.undo(tx.root, tx.stage, undo, i); err != nil {
-			return &Error{
-				Kind: Pending, Op: cause.Op, Path: cause.Path, Err: cause.Err,
-				State: "some files are new and some old; the journal has both",
-				Next:  "run certwright recover " + untrusted.Text(tx.place.dir).ShellArg() + " when the cause is gone",
-			}
-		}
+	if err := tx.restage(j); err != nil {
+		return tx.halfway(cause)
 	}
+	undo := path.Join(tx.top, undoName)
 	dirs := map[string]bool{}
-	for _, s := range j.Steps {
+	for i, s := range slices.Backward(j.Steps) {
 		dirs[path.Dir(s.Path)] = true
+		if err := s.undo(tx.root, tx.stage, undo, i); err != nil {
+			return tx.halfway(cause)
+		}
 	}
 	if err := syncDirs(tx.root, slices.Sorted(maps.Keys(dirs))); err != nil {
 		e := pending("undo", cause.Path, err, tx.place.dir)
@@ -50,8 +50,42 @@ func (tx *Tx) rollBack(j *journal, cause *Error) error {
 	return tx.withdraw(cause)
 }
 
-// undo takes one step back. The staged and the old file both keep a name
-// throughout, so that a recovery can still go forwards from anywhere.
+// halfway is the error when neither the way on nor the way back works.
+func (tx *Tx) halfway(cause *Error) *Error {
+	return &Error{
+		Kind: Pending, Op: cause.Op, Path: cause.Path, Err: cause.Err,
+		State: "some files are new and some old; the journal has both",
+		Next:  "run certwright recover " + untrusted.Text(tx.place.dir).ShellArg() + " when the cause is gone",
+	}
+}
+
+// restage gives the new files that are in place a name in the staging directory
+// again. That they are in place must be durable first: where there are no links
+// the staged name is that of an unfinished copy for a while.
+func (tx *Tx) restage(j *journal) error {
+	dirs := map[string]bool{}
+	for _, s := range j.Steps {
+		dirs[path.Dir(s.Path)] = true
+	}
+	if err := syncDirs(tx.root, slices.Sorted(maps.Keys(dirs))); err != nil {
+		return err
+	}
+	clear(dirs)
+	for _, s := range j.Steps {
+		staged := path.Join(tx.stage, s.Path)
+		if s.Do != doFile || !gone(tx.root, staged) {
+			continue
+		}
+		old := path.Join(tx.top, undoName, s.Path)
+		if err := duplicate(tx.root, s.Path, staged, old); err != nil {
+			return err
+		}
+		dirs[path.Dir(staged)] = true
+	}
+	return syncDirs(tx.root, slices.Sorted(maps.Keys(dirs)))
+}
+
+// undo takes one step back, by a rename.
 func (s step) undo(root FS, stage, undo string, i int) error {
 	staged, old := path.Join(stage, s.Path), path.Join(undo, s.Path)
 	switch s.Do {
@@ -65,13 +99,8 @@ func (s step) undo(root FS, stage, undo string, i int) error {
 		if err != nil || there == s.Old {
 			return err
 		}
-		if s.Do == doFile && gone(root, staged) {
-			if s.Old == "" {
-				return root.Rename(s.Path, staged)
-			}
-			if err := duplicate(root, s.Path, staged, old); err != nil {
-				return err
-			}
+		if s.Old == "" {
+			return root.Remove(s.Path) // its staged name remains
 		}
 		spare := fmt.Sprintf("%s.%d", undo, i)
 		if err := duplicate(root, old, spare, staged); err != nil {
