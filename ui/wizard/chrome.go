@@ -186,7 +186,9 @@ func (r *root) statusRows(two bool) []string {
 	if r.nudged {
 		role = theme.Bold
 	}
-	text := []string{strings.ReplaceAll(s.Text, "\n", " ")}
+	// What a message quotes was escaped where it was composed; errors of the
+	// system quote names as they are.
+	text := []string{untrusted.Text(strings.ReplaceAll(s.Text, "\n", " ")).Max(2000)}
 	room := r.w - 3
 	if s.Sign != theme.NoSign {
 		room -= 1 + cells(th.Sign(s.Sign))

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/bubbles/cursor"
 	"github.com/charmbracelet/bubbles/textinput"
@@ -59,8 +60,13 @@ func (in *input) Update(msg tea.Msg) (changed bool) {
 // add puts the text into a line, in w cells, with the cursor when it is active.
 // What does not fit is left out around the cursor.
 func (in *input) add(l *theme.Line, role theme.Role, w int, active bool) {
-	text := in.model.Value()
-	runes := []rune(text)
+	runes := []rune(in.model.Value())
+	for i, r := range runes { // what would move the cursor or turn the text round
+		if !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
+			runes[i] = '?'
+		}
+	}
+	text := string(runes)
 	if !active {
 		l.Col(role, text, w)
 		return
