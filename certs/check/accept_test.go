@@ -90,6 +90,12 @@ func TestAcceptable(t *testing.T) {
 			both := doc("both.pem", leaf, leaf.key)
 			return files{cert: both, key: both, ca: doc("ca.pem", p.ingress)}
 		}, ""},
+		{"an encrypted key beside the certificate, the key itself in its own file", "ingress/server", func(p *pki) files {
+			f := p.with(p.ingress, p.web(p.ingress))
+			b := &pem.Block{Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00112233445566778899AABBCCDDEEFF"}, Bytes: make([]byte, 128)}
+			f.cert = doc("cert.pem", &pem.Block{Type: "CERTIFICATE", Bytes: f.cert.X509()[0].Raw}, b)
+			return f
+		}, ""},
 		{"key before the certificate in one file, no key file", "ingress/server", func(p *pki) files {
 			leaf := p.web(p.ingress)
 			return files{cert: doc("both.pem", leaf.key, leaf), ca: doc("ca.pem", p.ingress)}

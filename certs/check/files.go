@@ -20,9 +20,17 @@ const (
 	asPublicKey
 )
 
-// form reports the defects of a document's form.
-func (j *judge) form(doc *material.Document, src *source, as part, rewritten bool) {
+// form reports the defects of a document's form. Of a document that holds keys
+// and certificates only what is read of it counts: components take the key from
+// its own file where one is given. key is that file, nil when there is none.
+func (j *judge) form(doc *material.Document, src *source, as part, rewritten bool, key *material.Document) {
 	for _, p := range doc.Problems {
+		switch {
+		case as == asKey && p.Certificate > 0 && len(doc.Keys) > 0:
+			continue
+		case as != asKey && p.Key > 0 && len(doc.Certificates) > 0 && (as == asCA || key != nil):
+			continue
+		}
 		d := detail{message: p.Detail}
 		if d.message == "" {
 			row, _ := RuleByID(p.Rule)
@@ -54,6 +62,9 @@ func (j *judge) form(doc *material.Document, src *source, as part, rewritten boo
 		j.report(p.Rule, src, 0, d)
 	}
 	if rewritten {
+		return
+	}
+	if as == asCertificate && key != nil && key != doc {
 		return
 	}
 	for _, k := range doc.Keys {

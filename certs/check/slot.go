@@ -48,10 +48,10 @@ func (s *slotCheck) run() {
 	}
 	s.j.role = as
 	if s.in.Cert != nil {
-		s.j.form(s.in.Cert, s.cert, as, s.in.Rewritten)
+		s.j.form(s.in.Cert, s.cert, as, s.in.Rewritten, s.in.Key)
 	}
 	if s.in.Key != nil {
-		s.j.form(s.in.Key, s.key, asKey, s.in.Rewritten)
+		s.j.form(s.in.Key, s.key, asKey, s.in.Rewritten, s.in.Key)
 		s.j.permissions(s.in.Key, s.key)
 	}
 	switch kind {
@@ -79,7 +79,7 @@ func (s *slotCheck) keys() ([]crypto.Signer, *source) {
 func (s *slotCheck) leafSlot() {
 	keys, keySrc := s.keys()
 	if s.in.CA != nil {
-		s.j.form(s.in.CA, s.ca, asCA, s.in.Rewritten)
+		s.j.form(s.in.CA, s.ca, asCA, s.in.Rewritten, nil)
 		s.caFile()
 	}
 	s.privateKeys(keys, keySrc)

@@ -21,14 +21,14 @@ func Chain(in ChainInput) []Finding {
 	leafSrc, moreSrc, anchorSrc := readSource(in.Leaf, 0), readSource(in.Intermediates, 1), readSource(in.Anchors, 2)
 	ok := in.Leaf != nil && in.Anchors != nil
 	if in.Leaf != nil {
-		j.form(in.Leaf, leafSrc, asCertificate, false)
+		j.form(in.Leaf, leafSrc, asCertificate, false, in.Leaf)
 		ok = j.wantCertificates(in.Leaf, leafSrc, asCertificate, nil) && ok
 	}
 	if in.Intermediates != nil {
-		j.form(in.Intermediates, moreSrc, asCertificate, false)
+		j.form(in.Intermediates, moreSrc, asCertificate, false, in.Intermediates)
 	}
 	if in.Anchors != nil {
-		j.form(in.Anchors, anchorSrc, asCA, false)
+		j.form(in.Anchors, anchorSrc, asCA, false, nil)
 		ok = j.wantCertificates(in.Anchors, anchorSrc, asCA, nil) && ok
 	}
 	leaf := leafSrc.first()
