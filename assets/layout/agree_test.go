@@ -196,4 +196,3 @@ func BenchmarkFilesOf10000Nodes(b *testing.B) {
 		}
 	}
 }
-

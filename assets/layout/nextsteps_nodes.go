@@ -121,21 +121,27 @@ func pin(c *x509.Certificate) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// caKeys are the CAs whose keys the trees hold.
+// caKeys are the keys of CAs that the trees hold, and those that they would
+// hold if they had been handed over.
 func (j *job) caKeys(p *page) {
 	for i := range j.t.Slots {
 		s := &j.t.Slots[i]
-		if s.Kind != topology.CA || s.Files.Key == "" || j.set.Pairs[s.ID].Key == nil {
+		if s.Kind != topology.CA || s.Files.Key == "" {
 			continue
 		}
-		why := s.Files.KeyFor
-		if why == "" {
-			why = j.readers(s, topology.FieldKey)
-		}
+		file := code(treeDir + s.Files.Key)
+		copies := ""
 		if j.several() {
-			p.text("%s is a CA's key too, and so is its copy in the tree of each control plane; no worker has one. It is there because %s.", code(treeDir+s.Files.Key), why)
-		} else {
-			p.text("%s is a CA's key too. It is there because %s.", code(treeDir+s.Files.Key), why)
+			copies = ", and so is its copy in the tree of each control plane; no worker has one"
+		}
+		switch {
+		case j.set.Pairs[s.ID].Key == nil && s.Files.KeyFor != "":
+			p.text("There is no %s: it was not handed over. Where there is one, %s.", file, s.Files.KeyFor)
+		case j.set.Pairs[s.ID].Key == nil:
+		case s.Files.KeyFor != "":
+			p.text("%s is a CA's key too%s. It is there because %s.", file, copies, s.Files.KeyFor)
+		default:
+			p.text("%s is a CA's key too%s. It is there because %s.", file, copies, j.readers(s, topology.FieldKey))
 		}
 	}
 }

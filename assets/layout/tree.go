@@ -27,8 +27,8 @@ func tree(j *job) iter.Seq2[File, error] {
 		for i := range j.t.Slots {
 			s := &j.t.Slots[i]
 			for _, field := range fields {
-				name := s.Files.Name(field)
-				if name == "" {
+				names := namesOf(s, field)
+				if len(names) == 0 {
 					continue
 				}
 				f, ok, err := j.content(s, field)
@@ -37,8 +37,10 @@ func tree(j *job) iter.Seq2[File, error] {
 				}
 				caKey := s.Kind == topology.CA && field == topology.FieldKey
 				for home := range j.homes(s.Node, s.On, caKey) {
-					if f.Path = home + name; !yield(f, err) || err != nil {
-						return
+					for _, name := range names {
+						if f.Path = home + name; !yield(f, err) || err != nil {
+							return
+						}
 					}
 				}
 			}
@@ -59,6 +61,17 @@ func tree(j *job) iter.Seq2[File, error] {
 			yield(File{Path: nodesFile, Data: j.nodeLines(), Mode: modePublic, Kind: KindConfig}, nil)
 		}
 	}
+}
+
+// namesOf are the names under which a field of a slot is written.
+func namesOf(s *topology.Slot, field topology.Field) []string {
+	var out []string
+	for _, f := range append([]topology.Files{s.Files}, s.Also...) {
+		if name := f.Name(field); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // several says whether there are trees for nodes beside the cluster's.

@@ -71,6 +71,15 @@ func TestEachMistakeInWhatLayoutsAreMadeOfIsNamed(t *testing.T) {
 		{"layout that lacks a part", func(p *Profile) { p.Exports = p.Exports[:3] }, "exports: layout cluster-api needs a slot as sa, and no export names one"},
 		{"offer of what is written", func(p *Profile) { p.Offers = append(p.Offers, "tree") }, "offers: tree is in layouts already, and written without being asked for"},
 		{"consumer's form", func(p *Profile) { p.Slots[1].Consumers[0].As = "toml" }, `slots[1].consumers[0].as: must be flag, env, config, json, secret, kubeconfig or manifest, not "toml"`},
+		{"variant's file above the tree", func(p *Profile) {
+			p.Slots[3].Variants = []SlotVariant{{When: "kind == b", Files: &Files{Cert: "../../x.crt"}}}
+		}, `slots[3].variants[0].files.cert: must be a relative path of lower-case letters, digits, dots and dashes, not "../../x.crt"`},
+		{"variant's further file", func(p *Profile) {
+			p.Slots[3].Variants = []SlotVariant{{When: "kind == b", Also: []Files{{}, {Key: "/x.key"}}}}
+		}, `slots[3].variants[0].also[1].key: must be a relative path of lower-case letters, digits, dots and dashes, not "/x.key"`},
+		{"variant's consumer", func(p *Profile) {
+			p.Slots[3].Variants = []SlotVariant{{When: "kind == b", Consumers: []Consumer{{Component: "d", As: AsFlag, Name: "--x", Field: FieldPublic}}}}
+		}, `slots[3].variants[0].consumers[0].field: --x takes the public of slot "guest/client", and its files name none`},
 		{"step's layout", func(p *Profile) { p.NextSteps[1].Layout = "k3s" }, `nextSteps[1].layout: layout "k3s" is neither in layouts nor in offers`},
 		{"step's nodes", func(p *Profile) { p.NextSteps[1].For = "master" }, `nextSteps[1].for: must be control-plane, worker or left out, not "master"`},
 		{"step's CA", func(p *Profile) { p.NextSteps[1].Pin = "x" }, `nextSteps[1].pin: unknown authority "x"`},

@@ -273,8 +273,8 @@ type Files struct {
 	Key    string `yaml:"key"`
 	Public string `yaml:"public"` // the public key of a key pair
 	Bundle string `yaml:"bundle"` // a CA and all above it, for OpenSSL's tools
-	// KeyFor says who needs the key of a CA that is written beside what is
-	// deployed: a sentence's second half, "kubeadm issues and renews with it".
+	// KeyFor says of the key of a CA what is done with it where it is deployed,
+	// in a clause: "kubeadm issues and renews with it".
 	KeyFor string `yaml:"keyFor"`
 }
 
@@ -373,6 +373,7 @@ type SlotVariant struct {
 	Usages    []Usage      `yaml:"usages"`
 	Requires  *Requirement `yaml:"requires"`
 	Files     *Files       `yaml:"files"`
+	Also      []Files      `yaml:"also"` // further names under which the same files are written
 	Consumers []Consumer   `yaml:"consumers"`
 }
 

@@ -86,6 +86,7 @@ type Slot struct {
 	Optional   bool
 	Algorithms []string // allowed; empty: all
 	Files      Files
+	Also       []Files // further names of the same files
 	Consumers  []Consumer
 	Outputs    []Output
 	Node       string // the node that it belongs to, "" when it is the cluster's
@@ -401,15 +402,17 @@ func (r *resolver) slots() {
 		if !r.met(s.When) {
 			continue
 		}
+		var also []Files
 		for _, v := range s.Variants {
 			if r.met(v.When) {
-				s = s.as(v)
+				s, also = s.as(v), v.Also
 				break
 			}
 		}
 		for _, n := range instances(s.Per, r.nodes) {
 			r.node = n
 			slot := r.slot(s)
+			slot.Also = also
 			if n != nil && len(r.nodes) > 1 {
 				slot.Node, slot.ID = n.Name, s.ID.At(n.Name)
 				slot.Title = s.Title + " of " + n.Name

@@ -55,11 +55,34 @@ func (v *validator) conditions(path string, s SlotSpec) {
 				v.expr(fmt.Sprintf("%s.subject.o[%d]", at, j), org)
 			}
 		}
+		v.variantFiles(at, s, o)
 		v.names(at+".names", o.Names)
 		v.usages(at+".usages", o.Usages)
 		if o.Requires != nil {
 			v.expr(at+".requires.cn", o.Requires.CN)
 			v.expr(at+".requires.uri", o.Requires.URI)
 		}
+	}
+}
+
+// variantFiles checks what a variant writes and who takes it. Variants exclude
+// one another and may use each other's names, so that two slots with one name
+// are found when the set is written.
+func (v *validator) variantFiles(at string, s SlotSpec, o SlotVariant) {
+	names := func(at string, f Files) {
+		for _, field := range []Field{FieldCert, FieldKey, FieldPublic, FieldBundle} {
+			if name := f.Name(field); name != "" {
+				v.localPath(fmt.Sprintf("%s.%s", at, field), name)
+			}
+		}
+	}
+	if o.Files != nil {
+		names(at+".files", *o.Files)
+	}
+	for i, f := range o.Also {
+		names(fmt.Sprintf("%s.also[%d]", at, i), f)
+	}
+	for i, c := range o.Consumers {
+		v.consumer(fmt.Sprintf("%s.consumers[%d]", at, i), s.as(o), c)
 	}
 }
