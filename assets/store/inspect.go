@@ -82,8 +82,13 @@ func Inspect(fsys FS, dir string) (*Existing, error) {
 	if err != nil {
 		return nil, failed("open", dir, err)
 	}
-	// The root stays open as long as the Existing may hash: a finalizer of os.Root closes it.
-	return inspect(root, dir)
+	defer root.Close()
+	e, err := inspect(root, dir)
+	if err != nil {
+		return nil, err
+	}
+	e.root = &below{fsys, dir} // Changes may be asked long after
+	return e, nil
 }
 
 // lstatDir describes a directory that may be absent (nil, nil), and refuses

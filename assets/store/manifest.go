@@ -25,6 +25,9 @@ const maxManifest = 64 << 20
 // is none, otherwise an Error of kind Invalid that names the entry.
 func ReadManifest(fsys afero.Fs, dir string) (*Manifest, error) {
 	name := filepath.Join(dir, ManifestName)
+	if info, err := fsys.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, invalid(name, "%s, not a regular file", typeName(info.Mode())) // opening a FIFO would wait
+	}
 	data, err := readAll(fsys, name, maxManifest)
 	if errors.Is(err, errTooBig) {
 		return nil, invalid(name, "%w: %d bytes at most", err, maxManifest)

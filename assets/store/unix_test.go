@@ -456,6 +456,15 @@ func TestSwapper(t *testing.T) {
 	t.Logf("%d swaps, %d sets written, %d refused: %v", swaps, done, refused, reasons)
 }
 
+func TestManifestIsAFIFO(t *testing.T) {
+	dir := t.TempDir()
+	must(syscall.Mkfifo(dir+"/manifest.json", 0o600))
+	_, err := store.ReadManifest(store.OS(), dir)
+	kindOf(t, err, store.Invalid, "a FIFO")
+	_, err = store.Check(store.OS(), dir)
+	kindOf(t, err, store.Invalid, "not a regular file")
+}
+
 // A link among the parents is followed once, as every tool does.
 func TestLinkAmongParents(t *testing.T) {
 	root := t.TempDir()
