@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/afero"
 
+	"certwright/assets/store"
 	"certwright/certs/material"
 	"certwright/certs/place"
 	"certwright/certs/topology"
@@ -22,12 +23,15 @@ import (
 const (
 	maxFolderFiles = 10000
 	maxFolderDepth = 6
+	maxSetFiles    = 500_000 // a set of ours: topology.MaxNodes nodes have some 200,000
 )
 
 // Folder is what a folder was found to hold.
 type Folder struct {
 	Files   []place.File
 	Skipped []place.Unplaced // not read, each with its reason
+
+	limit int // of files
 }
 
 // ReadFolder reads every regular file below dir that is small enough to be
@@ -42,7 +46,10 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 	if !info.IsDir() {
 		return nil, &ReadError{Rule: "not-a-regular-file", Path: dir, Message: fmt.Sprintf("%s is not a folder", untrusted.Text(dir)), Fix: "name the folder that holds the files"}
 	}
-	f := &Folder{}
+	f := &Folder{limit: maxFolderFiles}
+	if _, err := w.Read.Stat(filepath.Join(root, store.ManifestName)); err == nil {
+		f.limit = maxSetFiles
+	}
 	err = afero.Walk(w.Read, root, func(path string, info fs.FileInfo, err error) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
@@ -70,8 +77,8 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 }
 
 func (f *Folder) add(w *World, root, rel string, info fs.FileInfo) error {
-	if len(f.Files)+len(f.Skipped) >= maxFolderFiles {
-		return fmt.Errorf("%s holds more than %d files; name the folder that holds the certificates alone", untrusted.Text(root), maxFolderFiles)
+	if len(f.Files)+len(f.Skipped) >= f.limit {
+		return fmt.Errorf("%s holds more than %d files; name the folder that holds the certificates alone", untrusted.Text(root), f.limit)
 	}
 	// Hidden names are not material: editors' copies, and the ..data links that a
 	// mounted Secret keeps beside the links with the names that count.
