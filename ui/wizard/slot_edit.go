@@ -128,8 +128,14 @@ func (s *slotScreen) typed() tea.Cmd {
 	return s.do(flow.SetSource{Field: p.field, Source: flow.Source{Path: s.typedPath()}})
 }
 
+// typedPath is the path as the answers keep it. What begins at home is made
+// relative where it can be, as a chosen file is.
 func (s *slotScreen) typedPath() string {
-	return s.places().expand(strings.TrimSpace(s.path.in.Value()))
+	typed := strings.TrimSpace(s.path.in.Value())
+	if strings.HasPrefix(typed, "~") && s.places().expand(typed) != typed {
+		return s.places().given(typed)
+	}
+	return typed
 }
 
 // complete takes what tab made of the path; false when it is the same, or meant

@@ -160,6 +160,22 @@ func TestATypedPathIsJudgedOnEachKey(t *testing.T) {
 	}
 }
 
+func TestHowATypedPathIsKept(t *testing.T) {
+	for typed, want := range map[string]string{
+		"pki/server.crt":           "pki/server.crt",
+		"~/cluster/pki/server.crt": "pki/server.crt",
+		"~/other.crt":              "/home/ann/other.crt",
+		"/etc/x.crt":               "/etc/x.crt",
+		"~bob/x.crt":               "~bob/x.crt",
+	} {
+		d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, nil)
+		d.press("t").write(typed).press("enter")
+		if got := d.root.env.Flow.Source(caCert).Path; got != want {
+			t.Errorf("%s is kept as %q, want %q", typed, got, want)
+		}
+	}
+}
+
 func TestARepairedFileTurnsGreen(t *testing.T) {
 	files, _ := etcdFiles(t)
 	good := files["pki/client.crt"]
