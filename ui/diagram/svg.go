@@ -150,7 +150,11 @@ func (d *drawing) measureColumns() {
 		w := columnMin
 		for _, b := range []int{c.from, c.to} {
 			for _, n := range d.shown(i, b) {
-				w = max(w, textWidth(d.m.title(n), textSize)+badge+44)
+				need := textWidth(d.m.title(n), textSize) + badge + 44
+				if end, _ := ending(n); n.EndsSoon() {
+					need += textWidth(end, smallSize)
+				}
+				w = max(w, need)
 			}
 			if first, last := p.span(b); first == last {
 				w = max(w, textWidth(p.bars[b].name, textSize+1)*1.08+32)

@@ -198,7 +198,11 @@ func (d *drawing) label(x, y float64, a arrow, lane int, shift, width float64) {
 	}
 	whole := text[0] + text[1]
 	w := min(textWidth(whole, smallSize)+14, width-4)
-	d.f(`<rect class="label line%d" x="%s" y="%s" width="%s" height="19" rx="9.5"/>`, lane%palette, px(x-w/2), px(y-10), px(w))
+	frame := fmt.Sprintf("line%d", lane%palette)
+	if a.call.Proof == Failed {
+		frame = "badline"
+	}
+	d.f(`<rect class="label %s" x="%s" y="%s" width="%s" height="19" rx="9.5"/>`, frame, px(x-w/2), px(y-10), px(w))
 	d.f(`<text class="%s mid" x="%s" y="%s">%s</text>`, class, px(x), px(y+3.5), xmlText(fit(whole, smallSize, w-8)))
 }
 
