@@ -149,12 +149,15 @@ func (s *factsScreen) isDefault(f *factField) bool {
 	return !s.given(f)
 }
 
-// servers are the slots whose names the facts decide, the API server first.
+// servers are the slots whose names the facts decide: of a slot for each node,
+// the first node's.
 func (s *factsScreen) servers() []*topology.Slot {
 	var out []*topology.Slot
+	seen := map[topology.SlotID]bool{}
 	t := s.Flow.Topology()
 	for i := range t.Slots {
-		if len(t.Slots[i].Names) > 0 {
+		if id := t.Slots[i].ID.Base(); len(t.Slots[i].Names) > 0 && !seen[id] {
+			seen[id] = true
 			out = append(out, &t.Slots[i])
 		}
 	}

@@ -15,7 +15,8 @@ func (s *modesScreen) View(w, h int) string {
 		details := s.details(inner(w), true)
 		below := min(len(details)+4, h/2)
 		top := h - below
-		list := box{title: "Components", focus: true}.draw(s.Theme, append([]string{""}, s.table(inner(w-legend), top-3, true)...), w-legend, top)
+		slots := len(s.components())+s.slotRows() <= manySlots
+		list := box{title: "Components", focus: true}.draw(s.Theme, append([]string{""}, s.table(inner(w-legend), top-3, slots)...), w-legend, top)
 		return above(
 			beside(list, pane(s.Theme, "Legend", append([]string{""}, s.legend(inner(legend))...), legend, top)),
 			pane(s.Theme, s.heading(), append([]string{""}, details...), w, below),
@@ -49,10 +50,17 @@ func (s *modesScreen) heading() string {
 	return untrusted.Text(c.Title).Max(40) + ": " + s.mode(c.ID).Words()
 }
 
+// manySlots is from how many rows on the slots are left out: a cluster may have
+// ten thousand nodes, and the components are what is asked for.
+const manySlots = 60
+
 // slotRows is how many rows the slots under their components need.
 func (s *modesScreen) slotRows() int {
 	n := 0
 	for _, c := range s.components() {
+		if len(c.Slots) > manySlots {
+			return len(c.Slots)
+		}
 		n += len(s.shown(c))
 	}
 	return n
@@ -244,9 +252,11 @@ func (s *modesScreen) details(w int, tall bool) []string {
 // meaning is the mode in a sentence, with the component's own certificates.
 func (s *modesScreen) meaning(c topology.Component, m topology.Mode) string {
 	var leaves []string
+	seen := map[topology.SlotID]bool{}
 	optional := 0
 	for _, slot := range s.shown(c) {
-		if slot.Kind == topology.Leaf {
+		if slot.Kind == topology.Leaf && !seen[slot.ID.Base()] { // of a slot for each node, its kind once
+			seen[slot.ID.Base()] = true
 			leaves = append(leaves, untrusted.Text(slot.Title).Max(40))
 		}
 		if slot.Optional {

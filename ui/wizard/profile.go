@@ -232,13 +232,14 @@ func (s *profileScreen) tall(w, h int) []string {
 	return out
 }
 
+// resumeWords tell an earlier run from others: what it was of, and when.
 func (s *profileScreen) resumeWords(r *Resumable) string {
-	out := s.short(r.Path)
+	out := untrusted.Text(r.Note).Max(60)
+	if out == "" {
+		out = s.short(r.Path)
+	}
 	if !r.Saved.IsZero() {
 		out += ", saved " + ago(s.Now().Sub(r.Saved))
-	}
-	if r.Note != "" {
-		out += ", " + untrusted.Text(r.Note).Max(60)
 	}
 	return out
 }

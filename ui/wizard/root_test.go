@@ -397,7 +397,7 @@ func TestResumeGoesToTheFirstOpenQuestion(t *testing.T) {
 		other = s
 		return s, effects, err
 	}}})
-	d.press("end").shows("~/old.yaml, saved 2 hours ago")
+	d.press("end").shows("tectonic, cluster old, saved 2 hours ago", "~/old.yaml")
 	d.golden("resume")
 	d.press("enter").at(flow.StepCA)
 	if d.root.env.Flow != other || !strings.Contains(d.frame(), "old") {
