@@ -149,6 +149,9 @@ func doneList(e *Env, tall bool) []doneLine {
 	if !tall && len(titles) > 0 {
 		out = append(out, doneLine{text: "In this order: " + strings.Join(titles, " → ") + "."})
 	}
+	if e.Demo {
+		return append(out, doneLine{}, doneLine{label: "#", text: "For real"}, doneLine{text: commands(e)[0], command: true})
+	}
 	out = append(out, doneLine{text: "What to copy where, with the commands, is in"}, doneLine{text: untrusted.Text(joined(r.Dir, "NEXT-STEPS.md")).Max(200), command: true})
 	if minds := minds(e); len(minds) > 0 {
 		out = append(out, doneLine{}, doneLine{label: "#", text: "Mind"})
@@ -184,6 +187,9 @@ func minds(e *Env) []doneLine {
 
 // commands repeat this run without a screen, and look after it.
 func commands(e *Env) []string {
+	if e.Demo {
+		return []string{"certwright"}
+	}
 	dir := e.Flow.Plan().Output.Dir
 	if w := e.Flow.Written(); w != nil && w.Receipt.Dir != "" {
 		dir = w.Receipt.Dir

@@ -61,6 +61,7 @@ type setup struct {
 	runner        *fakeRunner
 	resumable     *Resumable
 	noPlanPath    bool
+	demo          bool
 }
 
 // drive starts the wizard on the first screen.
@@ -88,7 +89,7 @@ func drive(t testing.TB, s setup) *driver {
 	}
 	env := &Env{
 		Flow: state, Theme: theme.New(s.theme), FS: d.fs, Dir: "/home/ann/cluster", Home: "/home/ann",
-		Now: func() time.Time { return testNow }, PlanPath: "certwright.yaml", Resumable: s.resumable,
+		Now: func() time.Time { return testNow }, PlanPath: "certwright.yaml", Resumable: s.resumable, Demo: s.demo,
 		Tick: func(_ time.Duration, msg tea.Msg) tea.Cmd {
 			return func() tea.Msg { return tickedMsg{msg} }
 		},

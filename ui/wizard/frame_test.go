@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"context"
 	"testing"
 
 	"certwright/flow"
@@ -94,4 +95,33 @@ func TestFramesReviewForms(t *testing.T) {
 		t.Errorf("the forms are %v", got)
 	}
 	d.press("esc").at(flow.StepReview).shows("enter writes")
+}
+
+func TestFramesDemo(t *testing.T) {
+	drive(t, setup{demo: true, noPlanPath: true}).press("enter", "enter", "enter", "enter", "enter").at(flow.StepDone).
+		shows("demo: nothing touches the disk", "in memory only").hides("apply -f", "NEXT-STEPS").golden("done-demo")
+}
+
+func TestFramesDoneWithThingsToMind(t *testing.T) {
+	d := drive(t, setup{})
+	d.runner.prepare = func(e flow.Prepare) (*flow.Prepared, error) {
+		p := prepared(e.Answers)
+		p.Notes = []string{"kube/apiserver ends with its CA, on 2027-03-01"}
+		return warned(p, "kube/apiserver", "the API server's certificate ends in 41 days", "renew it before 2027-01-01"), nil
+	}
+	d.runner.write = func(_ context.Context, e flow.Write) flow.Written {
+		return flow.Written{Receipt: flow.Receipt{
+			Dir: "generated", Written: 20, Unchanged: 7, Backup: "generated.old-20261121-120000",
+			Notes: []string{"this file system cannot sync directories"},
+		}}
+	}
+	d.press("enter", "enter", "enter", "enter", "enter").at(flow.StepDone).golden("done-mind")
+	d.size(60, 16)
+	for range 30 {
+		d.press("down").whole()
+	}
+	d.shows("certwright status generated")
+	if d.press("y"); d.copied != "certwright apply -f generated/certwright.yaml\ncertwright status generated\n" {
+		t.Errorf("copied %q", d.copied)
+	}
 }
