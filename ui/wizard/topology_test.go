@@ -342,3 +342,25 @@ func TestTopologyShowsNoSequenceOfACertificate(t *testing.T) {
 func TestTopologyStatusNamesWhatEndsSoon(t *testing.T) {
 	toTopology(t, mixed(t, nil)).shows("1 certificate ends within 60 days", "ingress server")
 }
+
+func TestTopologySurvivesAnyKeys(t *testing.T) {
+	keys := []string{
+		"up", "down", "left", "right", "v", "i", "/", "f", "n", "m", "esc", "home", "end", "pgup", "pgdown", "x", "k", "?", "enter", "space", "1", "4",
+	}
+	for seed := range uint64(4) {
+		r := mathrand.New(mathrand.NewPCG(seed, 9))
+		d := toTopology(t, mixed(t, nil))
+		var pressed []string
+		for range 80 {
+			pressed = append(pressed, keys[r.IntN(len(keys))])
+			d.press(pressed[len(pressed)-1])
+			if r.IntN(5) == 0 {
+				d.size(60+r.IntN(160), 16+r.IntN(50))
+			}
+			d.frame()
+			if d.root.crash != nil {
+				t.Fatalf("after %q: %v", pressed, d.root.crash)
+			}
+		}
+	}
+}
