@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"strings"
+
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -91,17 +93,24 @@ func (s *slotScreen) resultLines(l *lines, r *flow.Filled) {
 	placed := 0
 	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
 		for _, slot := range s.Flow.Due(m) {
+			var paths, why []string
 			for _, part := range slotParts(slot) {
-				f := flow.Field{Slot: slot.ID, Part: part}
-				src, ok := r.Sources[f]
+				src, ok := r.Sources[flow.Field{Slot: slot.ID, Part: part}]
 				if !ok {
 					continue
 				}
 				placed++
-				l.say(theme.GoodSign, theme.Bold, s.name(f)+": "+untrusted.Text(s.places().short(src.Path)).String())
+				paths = append(paths, untrusted.Text(s.places().short(src.Path)).String())
 				if src.Why != "" {
-					l.say(theme.NoSign, theme.Faint, src.Why)
+					why = append(why, src.Why)
 				}
+			}
+			if len(paths) == 0 {
+				continue
+			}
+			l.say(theme.GoodSign, theme.Bold, slot.Title+": "+strings.Join(paths, " and "))
+			if len(why) > 0 { // why the certificate is here; the key follows it
+				l.say(theme.NoSign, theme.Faint, why[0])
 			}
 		}
 	}

@@ -140,7 +140,7 @@ func TestAFolderFillsEveryField(t *testing.T) {
 	files, _ := etcdFiles(t)
 	d := driveSlots(t, flow.StepCerts, "etcd=bring-certs", setup{}, files)
 	d.press("d").shows("take this folder").press("/").write("pk").press("enter").rest().shows("take this folder")
-	d.press("enter").rest().shows("the certificate of etcd CA: pki/ca.crt", "the key of etcd client: pki/client.key", "7 fields filled")
+	d.press("enter").rest().shows("etcd CA: pki/ca.crt", "etcd client: pki/client.crt and pki/client.key", "7 fields filled")
 	d.press("enter").shows("4 of 4 ready").press("enter").at(flow.StepTopology)
 }
 
