@@ -165,13 +165,7 @@ func (r *root) status() Status {
 	if b := f.Blockers(r.at); len(b) > 0 {
 		return Status{blockerSign(f, b[0]), blockerText(f, b[0])}
 	}
-	if s := r.screen().Status(); s.Text != "" {
-		return s
-	}
-	if err := f.LastSave().Err; err != nil {
-		return Status{theme.WarnSign, "your answers could not be saved: " + err.Error()}
-	}
-	return Status{}
+	return r.screen().Status()
 }
 
 // statusRows is the status in one row, or in two where it is too long for one

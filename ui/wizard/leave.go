@@ -57,7 +57,10 @@ func (r *root) save() tea.Cmd {
 // saved takes the end of a save. Only one that was asked for when leaving ends
 // the program.
 func (r *root) saved(e flow.Saved) tea.Cmd {
-	if r.saveAsked {
+	switch {
+	case e.Err != nil && !r.saveAsked && r.leave == nil:
+		r.said = Status{theme.WarnSign, sentence("your answers are not saved as you go: "+e.Err.Error(), "")}
+	case r.saveAsked:
 		r.saveAsked = false
 		r.said = Status{theme.GoodSign, "saved in " + untrusted.Text(e.Path).Max(200) + ": certwright apply -f " + untrusted.Text(e.Path).ShellArg() + " does the same"}
 		if e.Err != nil {

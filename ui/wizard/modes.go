@@ -204,15 +204,26 @@ func (s *modesScreen) JumpTo(b flow.Blocker) tea.Cmd {
 }
 
 func (s *modesScreen) Status() Status {
-	cas, certs := len(s.Flow.Due(topology.BringCA)), 0
-	for _, slot := range s.Flow.Due(topology.BringCerts) {
-		if !slot.Optional {
-			certs++
+	due, cas, certs := 0, 0, 0
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range s.Flow.Due(m) {
+			switch {
+			case slot.Optional:
+				continue
+			case s.Flow.Verdict(slot.ID).OK():
+			case m == topology.BringCA:
+				cas++
+			default:
+				certs++
+			}
+			due++
 		}
 	}
 	switch {
-	case cas+certs == 0:
+	case due == 0:
 		return Status{theme.GoodSign, "Everything is made here: nothing more is asked for."}
+	case cas+certs == 0:
+		return Status{theme.GoodSign, "Everything that is asked for was given and checked."}
 	case certs == 0:
 		return Status{Text: count(cas, "CA") + " to hand over: you are asked in the next step."}
 	case cas == 0:

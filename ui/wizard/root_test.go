@@ -524,3 +524,17 @@ func TestCtrlCWhileTheKeysAreMadeGoesBackToReview(t *testing.T) {
 		t.Error("ctrl+c did more than stop")
 	}
 }
+
+func TestAnswersThatCannotBeSavedAreSaidOnce(t *testing.T) {
+	d := drive(t, setup{})
+	d.runner.save = func(flow.Save) flow.Saved { return flow.Saved{Err: errors.New("disk full")} }
+	d.press("enter").at(flow.StepFacts).shows("your answers are not saved as you go: disk full")
+	d.press("down").hides("disk full")
+}
+
+func TestSOnReviewSavesAndSaysWhere(t *testing.T) {
+	d := drive(t, setup{}).press("enter", "enter", "enter", "enter").at(flow.StepReview)
+	d.press("s").shows("saved in certwright.yaml: certwright apply -f certwright.yaml does the same")
+	d.runner.save = func(flow.Save) flow.Saved { return flow.Saved{Err: errors.New("disk full")} }
+	d.press("s").shows("not saved: disk full")
+}
