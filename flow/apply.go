@@ -410,9 +410,13 @@ func (s *State) look() []Effect {
 func (s *State) outcome(e Event) []Effect {
 	switch e := e.(type) {
 	case Checked:
-		if s.slotGen[e.Slot] == e.Gen {
-			e.Verdict.Pending = false
-			s.verdicts[e.Slot] = e.Verdict
+		if s.slotGen[e.Slot] != e.Gen {
+			return nil
+		}
+		e.Verdict.Pending = false
+		s.verdicts[e.Slot] = e.Verdict
+		if s.at == StepTopology || s.at == StepReview {
+			return s.prepare(nil) // it waited for this verdict
 		}
 	case Looked:
 		var effects []Effect

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"certwright/assets/profiles"
@@ -21,7 +22,12 @@ func (builtin) Load(name string) (*topology.Profile, error) { return profiles.Lo
 
 func start(t testing.TB) (*flow.State, []flow.Effect) {
 	t.Helper()
-	p, err := profiles.Load("tectonic")
+	return startWith(t, "tectonic")
+}
+
+func startWith(t testing.TB, profile string) (*flow.State, []flow.Effect) {
+	t.Helper()
+	p, err := profiles.Load(profile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +51,17 @@ func good(e flow.Effect) flow.Event {
 		return flow.Filled{Gen: e.Gen, Sources: map[flow.Field]flow.Source{}}
 	case flow.Save:
 		return flow.Saved{}
+	case flow.ReadNodes:
+		return flow.NodesRead{Gen: e.Gen, Nodes: twoNodes()}
 	}
 	return nil
+}
+
+func twoNodes() []topology.Node {
+	return []topology.Node{
+		{Name: "cp-0", Role: topology.ControlPlane, Addresses: []string{"10.0.0.10"}},
+		{Name: "worker-0", Role: topology.Worker, Addresses: []string{"10.0.0.20", "fd00::20"}},
+	}
 }
 
 // settle runs effects until none is left.
@@ -107,9 +122,12 @@ func TestStepsFollowTheModes(t *testing.T) {
 		want bool
 		step flow.Step
 	}{
-		{topology.BringCA, true, flow.StepCA}, {topology.BringCA, false, flow.StepCerts},
-		{topology.BringCerts, true, flow.StepCerts}, {topology.BringCerts, false, flow.StepCA},
-		{topology.Generate, false, flow.StepCA}, {topology.Generate, false, flow.StepCerts},
+		{topology.BringCA, true, flow.StepCA},
+		{topology.BringCA, false, flow.StepCerts},
+		{topology.BringCerts, true, flow.StepCerts},
+		{topology.BringCerts, false, flow.StepCA},
+		{topology.Generate, false, flow.StepCA},
+		{topology.Generate, false, flow.StepCerts},
 	} {
 		do(s, flow.SetMode{Component: "etcd", Mode: c.mode})
 		if got := slices.Contains(s.Visible(), c.step); got != c.want {
@@ -178,6 +196,28 @@ func TestACAIsJudgedWithItsLeaves(t *testing.T) {
 	}
 	if !slices.Equal(slots, []topology.SlotID{"etcd/ca", "etcd/server"}) {
 		t.Errorf("judged anew: %v", slots)
+	}
+}
+
+// A file that changes on disk while Topology is shown is judged again, and the
+// set made again behind it.
+func TestAVerdictAtTopologyLeadsToANewSet(t *testing.T) {
+	s, _ := start(t)
+	do(s, flow.SetMode{Component: "etcd", Mode: topology.BringCA})
+	do(s, flow.SetSource{Field: flow.Field{Slot: "etcd/ca", Part: flow.PartCert}, Source: flow.Source{Path: "ca.crt"}})
+	for s.At() != flow.StepTopology {
+		before := s.At()
+		do(s, flow.Next{})
+		if s.At() == before {
+			t.Fatalf("stuck at %s: %+v", before, s.Blockers(before))
+		}
+	}
+	if p, _ := s.Prepared(); p == nil {
+		t.Fatal("no set was made")
+	}
+	do(s, flow.Looked{Changed: []topology.SlotID{"etcd/ca"}})
+	if p, err := s.Prepared(); p == nil || err != nil {
+		t.Errorf("no set was made after the file changed: %v", err)
 	}
 }
 
@@ -254,7 +294,7 @@ func TestExistingFilesWantTheClusterName(t *testing.T) {
 // Random events: never a panic, never a step that is not asked, Back always
 // goes back, answers survive, and good answers always lead to the end.
 func TestRandomEvents(t *testing.T) {
-	n := 2000
+	n := 1500
 	if testing.Short() {
 		n = 200
 	}
@@ -274,7 +314,7 @@ func FuzzApply(f *testing.F) {
 
 func walk(t *testing.T, r *rand.Rand, steps int) {
 	t.Helper()
-	s, pending := start(t)
+	s, pending := startWith(t, []string{"tectonic", "tectonic", "kubernetes"}[r.IntN(3)])
 	answer := func(e flow.Effect) flow.Event {
 		if r.IntN(4) > 0 {
 			return good(e)
@@ -286,6 +326,8 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 			return flow.PreparedSet{Gen: e.Gen - r.IntN(2), Prepared: &flow.Prepared{}, Err: errors.New("no")}
 		case flow.Write:
 			return flow.Wrote{Written: flow.Written{Err: errors.New("disk full")}}
+		case flow.ReadNodes:
+			return flow.NodesRead{Gen: e.Gen - r.IntN(2), Err: errors.New("gone")}
 		}
 		return nil
 	}
@@ -298,7 +340,7 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 				pending = append(pending, s.Apply(ev)...)
 			}
 		}
-		before, plan := s.At(), s.Plan()
+		before, answers := s.At(), s.Plan()
 		e := event(r, s)
 		writing := s.Writing()
 		pending = append(pending, s.Apply(e)...)
@@ -306,7 +348,7 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 			if before != flow.StepProfile && slices.Index(flow.Steps(), s.At()) >= slices.Index(flow.Steps(), before) {
 				t.Fatalf("Back led from %s to %s", before, s.At())
 			}
-			if !plan.Equal(s.Plan()) {
+			if !answers.Equal(s.Plan()) {
 				t.Fatalf("Back changed an answer")
 			}
 		}
@@ -316,6 +358,20 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 		s.Blockers(s.At())
 		s.Confirmation()
 		s.Choices()
+		if p := s.Plan(); p.HasTable() {
+			for _, f := range s.Profile().Facts {
+				if f.PerNode && (p.Facts[f.Name] != "" || slices.ContainsFunc(s.Facts(), func(o topology.Fact) bool { return o.Name == f.Name })) {
+					t.Fatalf("%s is asked beside a table of nodes", f.Name)
+				}
+			}
+		}
+	}
+	saved, err := s.Plan().Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plan.Parse("answers", saved); err != nil && !strings.Contains(string(saved), "BEGIN") {
+		t.Fatalf("the saved answers are refused: %v\n%s", err, saved)
 	}
 	finish(t, s, pending)
 }
@@ -336,6 +392,7 @@ func finish(t *testing.T, s *flow.State, pending []flow.Effect) {
 	for _, f := range s.Profile().FactNames() {
 		do(s, flow.SetFact{Name: f})
 	}
+	do(s, flow.SetNodes{Nodes: twoNodes()})
 	do(s, flow.SetMode{All: true, Mode: topology.Generate})
 	do(s, flow.SetOutput{Dir: "other"})
 	for range 12 {
@@ -348,10 +405,14 @@ func finish(t *testing.T, s *flow.State, pending []flow.Effect) {
 
 func event(r *rand.Rand, s *flow.State) flow.Event {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	comp := topology.ComponentID(pick("etcd", "kube", "identity", "ingress", "nobody"))
+	comp := topology.ComponentID(pick("etcd", "kube", "identity", "ingress", "front-proxy", "nobody"))
 	slots := s.Topology().Slots
 	field := flow.Field{Slot: slots[r.IntN(len(slots))].ID, Part: flow.Part(pick("cert", "key"))}
-	switch r.IntN(20) {
+	switch r.IntN(22) {
+	case 20:
+		return flow.SetNodes{Nodes: [][]topology.Node{nil, twoNodes(), {{Name: "x"}}, {{Name: "cp-0"}, {Name: "cp-0", Role: "boss", Addresses: []string{"a"}}}}[r.IntN(4)]}
+	case 21:
+		return flow.LoadNodes{Path: pick("", "nodes.csv", "other.csv")}
 	case 0, 1, 2, 3, 4:
 		return flow.Next{}
 	case 5, 6:
@@ -359,7 +420,7 @@ func event(r *rand.Rand, s *flow.State) flow.Event {
 	case 7:
 		return flow.Goto{Step: flow.Steps()[r.IntN(len(flow.Steps()))]}
 	case 8:
-		return flow.SetFact{Name: pick("cluster.name", "service.cidr", "etcd.hosts", "nonsense"), Value: pick("", "demo", "10.0.0.0/8", "10.3.0.0/30", "a,b", "-----BEGIN", "\x1b[2J")}
+		return flow.SetFact{Name: pick("cluster.name", "service.cidr", "etcd.hosts", "node.name", "node.addresses", "nonsense"), Value: pick("", "demo", "10.0.0.0/8", "10.3.0.0/30", "a,b", "-----BEGIN", "\x1b[2J")}
 	case 9, 10:
 		return flow.SetMode{Component: comp, Mode: topology.Modes()[r.IntN(3)], All: r.IntN(8) == 0}
 	case 11:
@@ -378,5 +439,5 @@ func event(r *rand.Rand, s *flow.State) flow.Event {
 	case 18:
 		return flow.Confirm{Typed: pick("demo", "no")}
 	}
-	return []flow.Event{flow.Look{}, flow.Stop{}, flow.SetLayouts{Layouts: []string{"tree"}}, flow.ChooseProfile{Name: "tectonic"}, flow.Wrote{}, flow.Saved{}}[r.IntN(6)]
+	return []flow.Event{flow.Look{}, flow.Stop{}, flow.SetLayouts{Layouts: []string{"tree"}}, flow.ChooseProfile{Name: pick("tectonic", "kubernetes")}, flow.Wrote{}, flow.Saved{}}[r.IntN(6)]
 }
