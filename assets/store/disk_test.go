@@ -308,3 +308,45 @@ func TestManyRunsAtOnce(t *testing.T) {
 	}
 	t.Logf("%d rounds of %d processes; exit statuses %v", rounds, processes, outcomes)
 }
+
+// noSyncAll is a disk without syncfs, such as overlayfs.
+type noSyncAll struct{ store.FS }
+
+type noSyncAllRoot struct{ store.Root }
+
+func (n noSyncAll) OpenRoot(dir string) (store.Root, error) {
+	r, err := n.FS.OpenRoot(dir)
+	return noSyncAllRoot{r}, err
+}
+
+func (noSyncAllRoot) SyncAll() error { return store.ErrUnsupported }
+
+// A fleet is written, then renewed, on the real disk.
+func TestFleetOnDisk(t *testing.T) {
+	for name, fsys := range map[string]store.FS{"syncfs": store.OS(), "batches": noSyncAll{store.OS()}} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "out")
+			files := fleetFiles(50)
+			if _, err := commit(t.Context(), fsys, dir, false, files); err != nil {
+				t.Fatal(err)
+			}
+			for i := range files {
+				files[i].Data = append([]byte("renewed "), files[i].Data...)
+			}
+			r, err := commit(t.Context(), fsys, dir, true, append(files, fleetFiles(60)[200:]...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Overwritten != 200 || r.New != 40 || len(r.Manifest.Files) != 240 {
+				t.Errorf("%+v", r)
+			}
+			if d, err := store.Check(fsys, dir); err != nil || !d.Clean() || len(d.Extra) > 0 {
+				t.Errorf("%+v %v", d, err)
+			}
+			old, err := os.ReadFile(filepath.Join(r.Backup, "nodes/node-00000/kubelet.crt"))
+			if err != nil || strings.HasPrefix(string(old), "renewed") {
+				t.Errorf("the backup holds %.20q %v", old, err)
+			}
+		})
+	}
+}
