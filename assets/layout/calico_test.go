@@ -174,3 +174,19 @@ func TestGoldenOfCalico(t *testing.T) {
 		}
 	}
 }
+
+// A namespace that a profile takes from a fact becomes a file's name.
+func TestNamespaceThatIsNoName(t *testing.T) {
+	for why, spoil := range map[string]func(*topology.Secret){
+		"a way up":  func(s *topology.Secret) { s.Namespace = "../../etc" },
+		"empty":     func(s *topology.Secret) { s.Namespace = "" },
+		"bad name":  func(s *topology.Secret) { s.Name = "A B" },
+		"a newline": func(s *topology.Secret) { s.Name = "a\nb" },
+	} {
+		set := calico(t, nil)
+		spoil(&set.Topology.Secrets[0])
+		if _, err := layout.Render(request(set, "secrets")); err == nil || !strings.HasPrefix(err.Error(), "render ConfigMap ") || strings.Contains(strings.SplitN(err.Error(), ": ", 2)[0], "\n") {
+			t.Errorf("%s: got %v", why, err)
+		}
+	}
+}

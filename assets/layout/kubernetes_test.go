@@ -322,3 +322,23 @@ func TestOldVersionsHaveNoSuperAdmin(t *testing.T) {
 		}
 	}
 }
+
+// A profile of nodes that names no places has each tree where the cluster's
+// lies, on every machine alike.
+func TestNodesWithoutPlaces(t *testing.T) {
+	p, err := profiles.Load("kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := *p
+	own.Install = nil
+	top, _ := topology.ResolveNodes(&own, nil, threeNodes)
+	files := render(t, made(t, issue.Request{Topology: top}))
+	if got, want := string(files["flags/etcd.txt"].Data), "--cert-file=/srv/pki/generated/tls/pki/etcd/server.crt\n"; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	steps := string(files[layout.NextStepsFile].Data)
+	if want := "'mkdir -p /srv/pki/generated/tls && tar -C /srv/pki/generated/tls --no-same-owner -xpf -'\ndone </srv/pki/generated/nodes.txt"; !strings.Contains(steps, want) {
+		t.Errorf("%s is not in\n%s", want, steps)
+	}
+}

@@ -3,12 +3,14 @@ package layout
 import (
 	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
 
 	"certwright/certs/topology"
+	"certwright/certs/untrusted"
 )
 
 const (
@@ -83,6 +85,10 @@ func (j *job) manifest(list []topology.Secret) (File, error) {
 	for i, s := range list {
 		if i > 0 && list[i-1].Kind == s.Kind && list[i-1].Name == s.Name {
 			return f, fmt.Errorf("render %s %s/%s: the profile has two under these facts", s.Kind, s.Namespace, s.Name)
+		}
+		// A name made of a fact may be anything, and a namespace becomes a file's name.
+		if err := errors.Join(topology.CheckLabel(s.Namespace), topology.CheckDNSName(s.Name)); err != nil {
+			return f, fmt.Errorf("render %s %s/%s: %w", s.Kind, untrusted.Text(s.Namespace), untrusted.Text(s.Name), err)
 		}
 		out := object{APIVersion: "v1", Kind: s.Kind, Type: s.Type, Data: map[string]string{}}
 		out.Metadata = metadata{Name: s.Name, Namespace: s.Namespace, Labels: labels()}
