@@ -208,6 +208,9 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	if err != nil {
 		return err
 	}
+	if err := w.CAKeys.protect(ctx, p, dir, progress); err != nil {
+		return err
+	}
 	if w.Draw != nil {
 		pictures, err := w.Draw(p, a.Plan, w.Now())
 		if err != nil {

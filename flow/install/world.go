@@ -42,6 +42,10 @@ type World struct {
 	// Workers is how many keys and handshakes are made at once; 0 for one per core.
 	Workers int
 	Version string
+	// CAKeys is what becomes of the keys of CAs that are made here.
+	CAKeys CAKeys
+	// OpenKeys takes the key of a brought CA that others may read too.
+	OpenKeys bool
 	// Draw makes the pictures that are written beside a set; nil makes none.
 	// Drawing is a matter of the user interface, so it comes from above.
 	Draw      func(p *flow.Prepared, answers *plan.Plan, now time.Time) ([]layout.File, error)

@@ -127,6 +127,7 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 
 func (a *app) applyCommand() *cobra.Command {
 	var f planFlags
+	var keys caKeyFlags
 	var out, output string
 	var dryRun, force, flat bool
 	c := &cobra.Command{
@@ -140,6 +141,10 @@ nothing. Relative paths in the plan start from where the plan lies.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
+				return err
+			}
+			fate, err := keys.choice()
+			if err != nil {
 				return err
 			}
 			if f.file == "" {
@@ -159,21 +164,27 @@ nothing. Relative paths in the plan start from where the plan lies.`,
 			if err != nil {
 				return a.applied(output, nil, nil, dryRun, err)
 			}
-			return a.apply(c.Context(), ans, output, dryRun, force)
+			w := a.world()
+			w.OpenKeys = force
+			if w.CAKeys, err = a.caKeys(c.Context(), &keys, fate, install.MakesCAs(ans), dryRun, force); err != nil {
+				return a.applied(output, nil, nil, dryRun, err)
+			}
+			defer clear(w.CAKeys.Passphrase)
+			return a.apply(c.Context(), w, ans, output, dryRun, force)
 		},
 	}
 	f.add(c, false)
+	keys.add(c)
 	c.Flags().StringVar(&out, "out", "", "write to `DIR` instead of where the plan says (default generated)")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "make, check and prove everything, and write nothing")
-	c.Flags().BoolVar(&force, "force", false, "replace an existing set; the old one is kept beside it")
+	c.Flags().BoolVar(&force, "force", false, "replace an existing set, the old one is kept beside it; and take the key of a CA that others may read")
 	c.Flags().BoolVar(&flat, "flat", false, "make each authority a self-signed root, without a root above them")
 	c.Flags().StringVar(&f.passphrase, "passphrase-file", "", "read the passphrase of encrypted keys from `FILE`")
 	outputFlag(c, &output)
 	return c
 }
 
-func (a *app) apply(ctx context.Context, ans *flow.Answers, output string, dryRun, force bool) error {
-	w := a.world()
+func (a *app) apply(ctx context.Context, w *install.World, ans *flow.Answers, output string, dryRun, force bool) error {
 	var last string
 	progress := func(p flow.Progress) {
 		if output == "text" && p.Stage != last {
@@ -205,6 +216,8 @@ func stageWords(stage string) string {
 		return "checking the set"
 	case "prove":
 		return "proving each connection by a handshake"
+	case "seal":
+		return "sealing the keys of the CAs"
 	case "stage":
 		return "writing"
 	case "verify":

@@ -25,6 +25,7 @@ type wizardFlags struct {
 	resume, ascii        bool
 	accessible           bool
 	theme                string
+	keys                 caKeyFlags
 }
 
 func (f *wizardFlags) add(c *cobra.Command, demo bool) {
@@ -37,6 +38,7 @@ func (f *wizardFlags) add(c *cobra.Command, demo bool) {
 	if demo {
 		return
 	}
+	f.keys.add(c)
 	fl.StringVar(&f.config, "config", "", "begin with the answers of this plan `FILE`")
 	fl.StringVar(&f.out, "out", "", "write to `DIR` (default generated)")
 	fl.BoolVar(&f.resume, "resume", false, "go on with the answers of the last run that was left")
@@ -94,7 +96,10 @@ func (a *app) home() string {
 func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	w, save := a.world(), a.answersFile()
 	var p *plan.Plan
-	var err error
+	fate, err := f.keys.choice()
+	if err != nil {
+		return err
+	}
 	if !f.wantsPlain(a) && !a.terminal() {
 		return usage("there is no terminal to ask on; use certwright apply -f plan.yaml, which does the same without one")
 	}
@@ -107,6 +112,11 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
+	// Asked before the first screen: bubbletea has the terminal after it.
+	if w.CAKeys, err = a.caKeys(c.Context(), &f.keys, fate, true, false, false); err != nil {
+		return err
+	}
+	defer clear(w.CAKeys.Passphrase)
 	if f.wantsPlain(a) {
 		return a.plain(c.Context(), w, p, save)
 	}
