@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -72,13 +71,9 @@ func (tx *Tx) commit(ctx context.Context) (*Result, error) {
 			return result, tx.Abort() // nothing to do
 		}
 	}
-	var text bytes.Buffer
-	if err := result.Manifest.write(&text); err != nil {
+	p, err := tx.writeManifest(result.Manifest)
+	if err != nil {
 		return nil, failed("write", shownIn(tx.place.dir, ManifestName), err)
-	}
-	p := Planned{Path: ManifestName, Mode: 0o644, Size: int64(text.Len()), SHA256: digest(text.Bytes())}
-	if err := tx.write(p.Path, text.Bytes(), p.Mode); err != nil {
-		return nil, err
 	}
 	if err := tx.publishModes(); err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func isDigest(s string) bool {
 // write prints the manifest with one line for each file: a difference between
 // two sets reads well, and a large one needs no copy in memory.
 func (m *Manifest) write(w io.Writer) error {
-	b := bufio.NewWriter(w)
+	b := bufio.NewWriterSize(w, 64<<10)
 	head, err := json.Marshal(struct {
 		Version string `json:"version"`
 		Profile string `json:"profile"`

@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +36,39 @@ func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
 	}
 	tx.staged = append(tx.staged, p)
 	return nil
+}
+
+// writeManifest stages the manifest as it is printed: that of a fleet has 12 MB.
+func (tx *Tx) writeManifest(m *Manifest) (p Planned, err error) {
+	dir, err := tx.stageDir(".", false)
+	if err != nil {
+		return p, err
+	}
+	f, err := dir.OpenFile(ManifestName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return p, err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	h := sha256.New()
+	var size counter
+	p = Planned{Path: ManifestName, Mode: 0o644}
+	if err := m.write(io.MultiWriter(f, h, &size)); err != nil {
+		return p, err
+	}
+	p.SHA256, p.Size = hex.EncodeToString(h.Sum(nil)), int64(size)
+	tx.staged = append(tx.staged, ManifestName)
+	return p, chmod(dir, f, ManifestName, p.Mode)
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // stageDir opens a directory below stage, and makes it and its parents.
