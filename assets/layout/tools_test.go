@@ -94,18 +94,16 @@ func TestTreesArriveAtTheirNodes(t *testing.T) {
 	if _, err := exec.LookPath("tar"); err != nil || testing.Short() {
 		t.Skip("tar is not here")
 	}
-	for name, nodes := range map[string][]topology.Node{"one": nil, "three": threeNodes} {
-		set := kubernetes(t, nodes, nil)
-		dir := filepath.Join(t.TempDir(), "it's a $DIR")
-		machines := t.TempDir()
-		bin := t.TempDir()
-		// The command's paths begin at the machine's directory.
-		script := "#!/bin/sh\nhost=${1#root@}\ncd \"$MACHINES\" && mkdir -p \"$host\" && cd \"$host\" && exec sh -c \"$(printf %s \"$2\" | sed 's, /, ./,g')\"\n"
-		if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	for _, c := range []struct {
+		nodes []topology.Node
+		trees map[string]string // by address
+	}{
+		{nil, map[string]string{"10.0.0.10": "tls/"}},
+		{threeNodes, map[string]string{"10.0.0.10": "nodes/cp-0/", "10.0.0.11": "nodes/cp-1/", "10.0.0.20": "nodes/worker-0/"}},
+	} {
+		set := kubernetes(t, c.nodes, nil)
 		r := request(set)
-		r.Dir = dir
+		r.Dir = filepath.Join(t.TempDir(), "it's a $DIR")
 		list, err := layout.Render(r)
 		if err != nil {
 			t.Fatal(err)
@@ -114,48 +112,71 @@ func TestTreesArriveAtTheirNodes(t *testing.T) {
 		for _, f := range list {
 			files[f.Path] = f
 		}
-		write(t, dir, files)
-		steps := string(files[layout.NextStepsFile].Data)
-		commands := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(steps[strings.Index(steps, "Put the files in place"):], 1)[0][1]
-		cmd := exec.Command("sh", "-ec", "umask 022\n"+commands)
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "MACHINES="+machines)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s\n%s", err, commands, out)
+		write(t, r.Dir, files)
+		machines := copied(t, string(files[layout.NextStepsFile].Data))
+		for host, tree := range c.trees {
+			arrived(t, set.Topology.Profile, files, tree, filepath.Join(machines, host))
 		}
-		hosts := map[string]string{"10.0.0.10": "tls/"}
-		if nodes != nil {
-			hosts = map[string]string{"10.0.0.10": "nodes/cp-0/", "10.0.0.11": "nodes/cp-1/", "10.0.0.20": "nodes/worker-0/"}
+	}
+}
+
+// copied runs the first commands of the section on places, and returns the
+// directory of the machines.
+func copied(t *testing.T, steps string) string {
+	t.Helper()
+	machines, bin := t.TempDir(), t.TempDir()
+	// The command's absolute paths begin at the machine's directory.
+	const script = `#!/bin/sh
+mkdir -p "$MACHINES/${1#root@}" && cd "$MACHINES/${1#root@}" && exec sh -c "$(printf %s "$2" | sed 's, /, ./,g')"
+`
+	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, steps, _ = strings.Cut(steps, "Put the files in place")
+	commands := regexp.MustCompile("(?s)```sh\n(.*?)```").FindStringSubmatch(steps)[1]
+	cmd := exec.Command("sh", "-ec", "umask 022\n"+commands)
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "MACHINES="+machines)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, commands, out)
+	}
+	return machines
+}
+
+// arrived holds a machine against the tree that was sent to it.
+func arrived(t *testing.T, p *topology.Profile, files map[string]layout.File, tree, machine string) {
+	t.Helper()
+	want := 0
+	for path, f := range files {
+		rest, ok := strings.CutPrefix(path, tree)
+		if !ok {
+			continue
 		}
-		for host, tree := range hosts {
-			want := map[string]bool{}
-			for p, f := range files {
-				rest, ok := strings.CutPrefix(p, tree)
-				if !ok {
-					continue
-				}
-				at, _ := set.Topology.Profile.Installed(rest)
-				want[at] = true
-				got, err := os.ReadFile(filepath.Join(machines, host, at))
-				if err != nil || string(got) != string(f.Data) {
-					t.Errorf("%s: %s of %s is not %s: %v", name, at, host, p, err)
-				}
-				if info, err := os.Stat(filepath.Join(machines, host, at)); err == nil && info.Mode() != f.Mode {
-					t.Errorf("%s: %s of %s has mode %v", name, at, host, info.Mode())
-				}
-			}
-			n := 0
-			_ = filepath.WalkDir(filepath.Join(machines, host), func(p string, d os.DirEntry, err error) error {
-				if err == nil && !d.IsDir() {
-					n++
-				}
-				if info, err := d.Info(); err == nil && d.IsDir() && d.Name() == "kubernetes" && info.Mode().Perm() != 0o755 {
-					t.Errorf("%s: %s has mode %v", name, p, info.Mode())
-				}
-				return nil
-			})
-			if n != len(want) || n < 5 {
-				t.Errorf("%s: %s has %d files, want %d", name, host, n, len(want))
-			}
+		want++
+		at, _ := p.Installed(rest)
+		got, err := os.ReadFile(filepath.Join(machine, at))
+		if err != nil || string(got) != string(f.Data) {
+			t.Errorf("%s of %s is not %s: %v", at, machine, path, err)
 		}
+		if info, err := os.Stat(filepath.Join(machine, at)); err == nil && info.Mode() != f.Mode {
+			t.Errorf("%s of %s has mode %v", at, machine, info.Mode())
+		}
+	}
+	n := 0
+	err := filepath.WalkDir(machine, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			n++
+			return nil
+		}
+		// A directory that was there has kept its mode.
+		if info, err := d.Info(); err != nil || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s has mode %v, %v", path, info.Mode(), err)
+		}
+		return nil
+	})
+	if err != nil || n != want || n < 5 {
+		t.Errorf("%s has %d files, want %d: %v", machine, n, want, err)
 	}
 }

@@ -154,7 +154,7 @@ func TestInstalled(t *testing.T) {
 func noded() *Profile {
 	p := small()
 	p.Facts = append(p.Facts, Fact{Name: nodeName, Type: TypeNode, Default: "n", PerNode: true}, Fact{Name: nodeAddresses, Type: TypeAddresses, Default: "10.0.0.1", PerNode: true})
-	p.Slots[1].Per = PerNode
+	p.Slots[1].Per, p.Slots[1].Outputs = PerNode, nil
 	p.Secrets = nil
 	p.Kubeconfigs[0].Per, p.Kubeconfigs[0].Server = PerNode, "https://{{hostport node.addresses 6443}}"
 	p.NextSteps = []Step{{Title: "all"}, {Title: "more control planes", For: ControlPlane}, {Title: "workers", For: Worker}}
@@ -206,6 +206,15 @@ func TestSecretOfWhatEachNodeHas(t *testing.T) {
 	p := noded()
 	p.Secrets = []Secret{{Name: "x", Namespace: "ns", Data: []SecretItem{{Key: "crt", Slot: "main/server"}}}}
 	want := `secrets[0].data[0].slot: there is one "main/server" for each node, and a Secret is the cluster's`
+	if errs := p.Validate(); len(errs) != 1 || errs[0].Error() != want {
+		t.Errorf("got %v, want %s", errs, want)
+	}
+}
+
+func TestOutputOfWhatEachNodeHas(t *testing.T) {
+	p := noded()
+	p.Slots[1].Outputs = []Output{{Module: "m", Name: "cert"}}
+	want := `slots[1].outputs[0]: there is one "main/server" for each node, and a module has each output once`
 	if errs := p.Validate(); len(errs) != 1 || errs[0].Error() != want {
 		t.Errorf("got %v, want %s", errs, want)
 	}

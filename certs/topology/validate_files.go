@@ -67,6 +67,8 @@ func (v *validator) output(at string, s SlotSpec, o Output) {
 	switch {
 	case o.Field != "" && !slices.Contains([]Field{FieldCert, FieldKey, FieldPublic, FieldBundle, FieldID}, o.Field):
 		v.bad(at+".field", "must be cert, key, public, bundle or id, not %q", o.Field)
+	case s.Per != PerCluster:
+		v.bad(at, "there is one %q for each node, and a module has each output once", s.ID)
 	case s.Kind == CA && o.Field == FieldKey:
 		v.bad(at+".field", "a CA's key is never an output: Terraform's state is plain text")
 	}
