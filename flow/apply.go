@@ -301,9 +301,7 @@ func (s *State) next() []Effect {
 	if s.writing || s.at == StepDone || s.at == StepWrite || len(s.Blockers(s.at)) > 0 {
 		return nil
 	}
-	visible := s.Visible()
-	i := slices.Index(visible, s.at)
-	s.enter(visible[i+1])
+	s.enter(s.after(s.at))
 	effects := []Effect{Save{Plan: s.Plan()}}
 	switch s.at {
 	case StepTopology, StepReview:
@@ -312,6 +310,18 @@ func (s *State) next() []Effect {
 		effects = append(effects, s.write()...)
 	}
 	return effects
+}
+
+// after is the step that follows one, which itself may no longer be asked.
+func (s *State) after(step Step) Step {
+	order := Steps()
+	visible := s.Visible()
+	for _, next := range order[slices.Index(order, step)+1:] {
+		if slices.Contains(visible, next) {
+			return next
+		}
+	}
+	return step
 }
 
 func (s *State) enter(step Step) {

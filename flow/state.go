@@ -226,7 +226,11 @@ func (s *State) isDue(id topology.SlotID) (topology.Mode, bool) {
 func (s *State) Answers() *Answers {
 	a := &Answers{
 		Plan: s.Plan(), Profile: s.profile, Topology: s.topo,
-		Sources: maps.Clone(s.sources), Passphrases: map[topology.SlotID][]byte{},
+		Sources: map[Field]Source{}, Passphrases: map[topology.SlotID][]byte{},
+	}
+	for f, src := range s.sources {
+		src.Pasted = bytes.Clone(src.Pasted) // ours may be cleared while an effect still reads
+		a.Sources[f] = src
 	}
 	for id, p := range s.passphrases {
 		a.Passphrases[id] = bytes.Clone(p)

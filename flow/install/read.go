@@ -59,9 +59,13 @@ func readFile(fsys afero.Fs, path string, limit int) ([]byte, fs.FileInfo, error
 	if err := regular(path, info); err != nil {
 		return nil, nil, err
 	}
-	// O_NONBLOCK: should a FIFO take the file's place between the look and the
-	// opening, the opening still returns, and the second look finds it.
-	f, err := fsys.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	flags := os.O_RDONLY
+	if _, real := fsys.(*afero.OsFs); real {
+		// Should a FIFO take the file's place between the look and the opening,
+		// the opening still returns, and the second look finds it.
+		flags |= syscall.O_NONBLOCK
+	}
+	f, err := fsys.OpenFile(path, flags, 0)
 	if err != nil {
 		return nil, nil, notRead(path, err)
 	}

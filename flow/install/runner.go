@@ -27,7 +27,7 @@ type Runner struct {
 	Ahead *issue.Ahead
 
 	mu       sync.Mutex
-	checking map[topology.SlotID]context.CancelFunc
+	checking map[topology.SlotID]running
 	prepare  context.CancelFunc
 }
 
@@ -107,24 +107,45 @@ func (b *Bug) Error() string {
 	return "certwright has a bug here (" + b.What + "); nothing was written; please report it"
 }
 
+// running is the newest judgement of a slot.
+type running struct {
+	gen    int
+	cancel context.CancelFunc
+}
+
+// check judges a slot. A judgement of generation 0 is a preview: it takes no
+// part in who is newest.
 func (r *Runner) check(ctx context.Context, e flow.CheckSlot) flow.Event {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r.mu.Lock()
-	if r.checking == nil {
-		r.checking = map[topology.SlotID]context.CancelFunc{}
+	if e.Gen > 0 && !r.newest(e, cancel) {
+		return nil
 	}
-	if old := r.checking[e.Slot]; old != nil {
-		old()
-	}
-	r.checking[e.Slot] = cancel
-	r.mu.Unlock()
 	v := r.World.gatherer(e.Answers).judge(e.Slot)
 	if ctx.Err() != nil {
 		return nil
 	}
 	v.Rechecked = e.Rechecked
 	return flow.Checked{Slot: e.Slot, Gen: e.Gen, Verdict: v}
+}
+
+// newest cancels an older judgement of the slot. It is false when a newer one
+// began already: effects may begin in another order than they were asked for.
+func (r *Runner) newest(e flow.CheckSlot, cancel context.CancelFunc) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.checking == nil {
+		r.checking = map[topology.SlotID]running{}
+	}
+	before := r.checking[e.Slot]
+	if before.gen > e.Gen {
+		return false
+	}
+	if before.cancel != nil {
+		before.cancel()
+	}
+	r.checking[e.Slot] = running{e.Gen, cancel}
+	return true
 }
 
 func (r *Runner) look(e flow.LookAtFiles) flow.Event {
