@@ -409,11 +409,21 @@ func TestKustomizationIsReadByKubectl(t *testing.T) {
 	if err != nil {
 		t.Skip("kubectl is not here")
 	}
-	dir := t.TempDir()
-	write(t, dir, render(t, sets(t)["generate"], "secrets"))
-	out, err := exec.Command(kubectl, "kustomize", filepath.Join(dir, "manifests")).CombinedOutput()
-	if err != nil || strings.Count(string(out), "kind: Secret") != 4 {
-		t.Errorf("%v\n%.500s", err, out)
+	for name, c := range map[string]struct {
+		set     *certs.Set
+		secrets int
+		maps    int
+	}{
+		"tectonic": {sets(t)["generate"], 4, 0},
+		"operator": {calico(t, nil), 4, 1},
+		"2.3":      {calico(t, map[string]string{"calico.install": "enterprise-2.3"}), 5, 2},
+	} {
+		dir := t.TempDir()
+		write(t, dir, render(t, c.set, "secrets"))
+		out, err := exec.Command(kubectl, "kustomize", filepath.Join(dir, "manifests")).CombinedOutput()
+		if n, m := strings.Count(string(out), "kind: Secret"), strings.Count(string(out), "kind: ConfigMap"); err != nil || n != c.secrets || m != c.maps {
+			t.Errorf("%s: %d Secrets, %d ConfigMaps, %v\n%.500s", name, n, m, err, out)
+		}
 	}
 }
 

@@ -53,7 +53,10 @@ func (j *job) distribute(p *page) {
 		}
 		p.commands(j.copyTree(untrusted.Text(j.abs(path.Clean(treeDir))).ShellArg(), untrusted.Text(host).ShellArg())...)
 	}
-	p.text("The directories are made anew with the modes of the machine; the files keep theirs, keys for their owner alone. They belong to root.")
+	p.text("Directories are made with the modes of the machine; the files keep theirs, keys for their owner alone. They belong to root.")
+	if j.several() {
+		p.text("When every node has its tree, %s has done its work. It holds the keys of all of them: keep it as you keep %s.", code(nodesDir), code(caDir))
+	}
 }
 
 func (j *job) placesText() string {
