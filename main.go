@@ -16,6 +16,7 @@ import (
 )
 
 func main() {
+	cli.Harden()
 	quiet.Restore()
 	dir, _ := os.Getwd() // without one, relative paths fail where they are used, each with its own error
 	os.Exit(cli.Main(cli.World{
