@@ -35,7 +35,7 @@ func (r *root) leaveKey(k tea.KeyMsg) tea.Cmd {
 	case key.Matches(k, keyStay):
 		r.leave = nil
 	case key.Matches(k, keyDiscard):
-		r.end.how = Left
+		r.end.how = Discarded
 		return tea.Quit
 	case key.Matches(k, keySave) && r.env.PlanPath != "" && !r.leave.saving:
 		r.leave.saving, r.leave.failed = true, nil
@@ -86,26 +86,32 @@ func (d *leaveDialog) status(r *root) Status {
 	case d.failed != nil:
 		return Status{theme.BadSign, sentence("not saved: "+d.failed.Error(), "")}
 	}
-	return Status{theme.NoSign, "ctrl+c again leaves at once and discards what was not saved."}
+	if r.env.PlanPath == "" {
+		return Status{theme.NoSign, "ctrl+c again leaves at once."}
+	}
+	return Status{theme.NoSign, "ctrl+c again leaves at once; the answers up to this step are kept."}
 }
 
 func (d *leaveDialog) view(r *root, w, h int) string {
 	th := r.env.Theme
 	const bw = 56
-	lines := []string{"", "Nothing has been written."}
+	written := "Nothing has been written."
+	if w := r.env.Flow.Written(); w != nil && w.Err != nil {
+		written = "The write ended with an error."
+	}
+	choice := func(k, what string) string {
+		return th.Line().Plain("  ").Col(theme.Key, k, 5).Plain(what).String()
+	}
+	lines := []string{"", written}
 	if r.env.PlanPath != "" {
 		lines = append(
 			lines, "Your answers can be kept (no keys in the file).", "",
-			"  "+th.Line().Add(theme.Key, "s").Plain("  save to ").Plain(th.CutMiddle(r.env.short(r.env.PlanPath), bw-28)).Plain(" and leave").String(),
+			choice("s", "save to "+th.CutMiddle(r.env.short(r.env.PlanPath), bw-28)+" and leave"),
 		)
 	} else {
 		lines = append(lines, "")
 	}
-	lines = append(
-		lines,
-		"  "+th.Line().Add(theme.Key, "d").Plain("  discard and leave").String(),
-		"  "+th.Line().Add(theme.Key, "esc").Plain("  stay").String(),
-	)
+	lines = append(lines, choice("d", "discard and leave"), choice("esc", "stay"))
 	if d.failed != nil {
 		lines = append(lines, "", th.Line().Sign(theme.BadSign).Plain(" the answers could not be saved").String())
 	}

@@ -238,7 +238,7 @@ func TestCtrlCAsksOnce(t *testing.T) {
 		if d.quit {
 			t.Error("left although nothing was saved")
 		}
-		if d.press("d"); !d.quit || d.root.end.how != Left {
+		if d.press("d"); !d.quit || d.root.end.how != Discarded {
 			t.Error("d does not leave after a failed save")
 		}
 	})

@@ -58,10 +58,11 @@ type Outcome string
 
 // The outcomes.
 const (
-	Done         Outcome = "done"   // the set is written
-	Left         Outcome = "left"   // the person left, and what was not saved is gone
-	SavedAnswers Outcome = "saved"  // the person left, and the answers are kept
-	Signalled    Outcome = "signal" // the system ended it; the answers were saved if they could be
+	Done         Outcome = "done"      // the set is written
+	Left         Outcome = "left"      // the person left; kept is what was saved on the way
+	Discarded    Outcome = "discarded" // the person left and wants nothing kept: the caller removes what was saved on the way
+	SavedAnswers Outcome = "saved"     // the person left, and the answers are kept
+	Signalled    Outcome = "signal"    // the system ended it; the answers were saved if they could be
 )
 
 // Result is how the wizard ended.
@@ -228,7 +229,10 @@ func (r *root) farewell(out Result) string {
 		for _, l := range doneText(r.env) {
 			b.WriteString(r.env.Theme.Text(l) + "\n")
 		}
-	case out.SavedTo != "":
+	case out.Written != nil && out.Written.Err != nil && !errors.Is(out.Written.Err, context.Canceled):
+		fmt.Fprintf(&b, "The set was not written: %s\n", untrusted.Text(out.Written.Err.Error()).Max(2000))
+	}
+	if out.SavedTo != "" {
 		fmt.Fprintf(&b, "Your answers are saved in %s. Nothing else was written.\n", untrusted.Text(out.SavedTo))
 		b.WriteString("Go on with: certwright --resume\n")
 		fmt.Fprintf(&b, "or without a screen: certwright apply -f %s\n", untrusted.Text(out.SavedTo).ShellArg())
