@@ -112,6 +112,9 @@ func (g *gatherer) slot(id topology.SlotID) *handed {
 		return r.doc
 	}
 	h.cert, h.key = take(flow.PartCert), take(flow.PartKey)
+	if h.slot.Kind == topology.Leaf && h.slot.Files.Cert == "" {
+		h.cert, h.key = fromKubeconfig(h.cert), fromKubeconfig(h.key)
+	}
 	switch {
 	case h.key == nil && h.cert != nil && len(h.cert.Keys) > 0 && h.slot.Kind != topology.KeyPair:
 		h.key = h.cert

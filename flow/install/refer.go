@@ -102,11 +102,17 @@ func takeCA(w *World, p *plan.Plan, id topology.ComponentID, f *plan.Files, need
 	return takeKey(w, m, f, slot, want, needKey)
 }
 
+// ageEnding is what the name of a key that was sealed with age ends with.
+const ageEnding = ".age"
+
 func takeKey(w *World, m *store.Manifest, f *plan.Files, slot topology.SlotID, want topology.AuthorityID, needKey bool) error {
 	f.Key = ""
 	var listed string
 	for _, e := range candidates(m, slot, layout.KindCAKey, layout.KindKey) {
 		listed = e
+		if strings.HasSuffix(e, ageEnding) {
+			continue
+		}
 		path := filepath.Join(f.From, filepath.FromSlash(e))
 		if _, err := w.Read.Stat(w.path(path)); err == nil {
 			f.Key = path
@@ -117,12 +123,15 @@ func takeKey(w *World, m *store.Manifest, f *plan.Files, slot topology.SlotID, w
 	switch {
 	case !needKey:
 		return nil
+	case strings.HasSuffix(listed, ageEnding):
+		f.Key = filepath.Join(f.From, "ca", string(want)+".key")
+		return fmt.Errorf("the key of authority %s is sealed with age in %s, and is not opened here; open it with age -d, and name the files: {cert: …, key: …}", want, untrusted.Text(filepath.Join(f.From, listed)).Max(200))
 	case listed != "":
 		f.Key = filepath.Join(f.From, filepath.FromSlash(listed))
 		return fmt.Errorf("the key of authority %s is not in %s any more (%s was written there), and without it nothing can be signed; bring it back, or name its file: {cert: …, key: …}", want, dir, listed)
 	}
 	f.Key = filepath.Join(f.From, "ca", string(want)+".key")
-	return fmt.Errorf("the set in %s never had the key of authority %s: that CA was brought to it, and without its key nothing can be signed; name the CA's own files: {cert: …, key: …}", dir, want)
+	return fmt.Errorf("the set in %s never kept the key of authority %s: that CA was brought to it, or its key was not written; without it nothing can be signed; name the CA's own files: {cert: …, key: …}", dir, want)
 }
 
 // authorityOf is the authority of a component of the plan's own profile.

@@ -134,7 +134,7 @@ func TestWhatASetCannotGive(t *testing.T) {
 		{"no set in it", "{from: empty}", "holds no set that certwright wrote", "name the directory of a set"},
 		{"no such authority", "{from: first, authority: front-proxy}", "has no authority front-proxy", "it has etcd, kube, ingress"},
 		{"the key was moved away", "{from: moved}", "the key of authority etcd is not in", "bring it back, or name its file"},
-		{"a CA that was brought there", "{from: second}", "never had the key of authority etcd", "name the CA's own files"},
+		{"a CA that was brought there", "{from: second}", "never kept the key of authority etcd", "name the CA's own files"},
 		{"no plan in it", "{from: planless}", "has no certwright.yaml", "name the files themselves"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -185,9 +185,10 @@ func (c *checker) output() {
 	}
 }
 
-// Complete says what a plan that passed Check leaves unanswered: files that its
-// modes ask for and that it does not name. A plan of the wizard may lack them
-// where something was pasted. The error is a yamlfile.Errors.
+// Complete says what a plan that passed Check leaves unanswered: slots that its
+// modes ask for and of which it names no file. A plan of the wizard may lack
+// them where something was pasted. Where it names one file of two, the other
+// half may be in it: only reading says. The error is a yamlfile.Errors.
 func (p *Plan) Complete(profile *topology.Profile) error {
 	t, _ := p.Topology(profile)
 	r := p.report()
@@ -209,22 +210,19 @@ func (p *Plan) Complete(profile *topology.Profile) error {
 	return yamlfile.Join(r.Errors...)
 }
 
-// missingFiles names the files of a slot that are due and not there.
+// missingFiles names what is due of a slot of which no file is named.
 func missingFiles(s *topology.Slot, mode topology.Mode, f Files) string {
-	if s.Optional && f == (Files{}) || f.From != "" && s.Kind == topology.CA {
+	if s.Optional || f != (Files{}) {
 		return ""
 	}
 	needsCert := s.Kind != topology.KeyPair // the public key comes out of the private one
 	needsKey := s.Kind != topology.CA || mode == topology.BringCA
 	var missing []string
-	if needsCert && f.Cert == "" {
+	if needsCert {
 		missing = append(missing, "cert")
 	}
-	if needsKey && f.Key == "" {
+	if needsKey {
 		missing = append(missing, "key")
-	}
-	if len(missing) == 0 {
-		return ""
 	}
 	return fmt.Sprintf("the %s of %s", strings.Join(missing, " and the "), s.ID)
 }

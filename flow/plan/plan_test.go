@@ -217,8 +217,9 @@ func TestDefaultIsCompleteAndRight(t *testing.T) {
 func TestCompleteNamesWhatIsMissing(t *testing.T) {
 	for _, c := range []struct{ why, text, want string }{
 		{"CA", "components: {etcd: {mode: bring-ca}}\n", "f:3:20: components.etcd.ca: etcd is set to bring CA, which needs the cert and the key of etcd/ca; name the file, or write mode: generate"},
-		{"CA's key", "components: {etcd: {mode: bring-ca, ca: {cert: a}}}\n", "f:3:41: components.etcd.ca: etcd is set to bring CA, which needs the key of etcd/ca; name the file, or write mode: generate"},
-		{"a leaf's key", "components: {ingress: {mode: bring-certs, certs: {ca: {cert: a}, server: {cert: b}}}}\n", "f:3:74: components.ingress.certs.server: ingress is set to bring certs, which needs the key of ingress/server; name the file, or write mode: generate"},
+		{"an empty CA", "components: {etcd: {mode: bring-ca, ca: {}}}\n", "f:3:41: components.etcd.ca: etcd is set to bring CA, which needs the cert and the key of etcd/ca; name the file, or write mode: generate"},
+		{"a leaf", "components: {ingress: {mode: bring-certs, certs: {ca: {cert: a}}}}\n", "f:3:50: components.ingress.certs.server: ingress is set to bring certs, which needs the cert and the key of ingress/server; name the file, or write mode: generate"},
+		{"a CA's certificate", "components: {ingress: {mode: bring-certs, certs: {server: {cert: a}}}}\n", "f:3:50: components.ingress.certs.ca: ingress is set to bring certs, which needs the cert of ingress/ca; name the file, or write mode: generate"},
 	} {
 		p, err := Parse("f", []byte(head+c.text))
 		if err != nil {
@@ -228,13 +229,13 @@ func TestCompleteNamesWhatIsMissing(t *testing.T) {
 			t.Errorf("%s\ngot  %v\nwant %s", c.why, err, c.want)
 		}
 	}
-	kube := head + "components: {kube: {mode: bring-certs, certs: {ca: {cert: a, key: b}, apiserver: {cert: c, key: d}, kubelet: {cert: e, key: f}}}}\n"
+	kube := head + "components: {kube: {mode: bring-certs, certs: {ca: {cert: a, key: b}, apiserver: {cert: both.pem}, kubelet: {cert: e, key: f}}}}\n"
 	p, err := Parse("f", []byte(kube))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Complete(tectonic(t)); err != nil {
-		t.Errorf("service account keys are optional: %v", err)
+		t.Errorf("service account keys are optional, and a key may stand in the file of its certificate: %v", err)
 	}
 }
 

@@ -127,12 +127,16 @@ func originals(files []store.Entry) []store.Entry {
 	rank := func(e store.Entry) int {
 		plain := e.Kind == string(layout.KindCertificate) || e.Kind == string(layout.KindCA)
 		switch {
-		case plain && (strings.HasPrefix(e.Path, "tls/") || strings.HasPrefix(e.Path, "nodes/")):
+		case plain && strings.HasPrefix(e.Path, "tls/"):
 			return 0
-		case plain:
+		case plain && strings.HasPrefix(e.Path, "nodes/"):
 			return 1
+		case plain:
+			return 2
+		case strings.HasPrefix(e.Path, "tls/"): // a client that lives in a kubeconfig alone
+			return 3
 		}
-		return 2
+		return 4
 	}
 	best := map[certificate]store.Entry{}
 	for _, e := range files {
