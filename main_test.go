@@ -161,3 +161,22 @@ func TestTheTopHoldsNothingElse(t *testing.T) {
 		}
 	}
 }
+
+// The README shows the topology screen as it is today.
+func TestTheREADMEShowsARealFrame(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame, err := os.ReadFile(filepath.FromSlash("ui/wizard/testdata/topology.80x24.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(strings.TrimRight(string(frame), "\n ")) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	if !strings.Contains(string(readme), strings.Join(lines, "\n")) {
+		t.Error("README.md shows another topology screen than ui/wizard/testdata/topology.80x24.txt")
+	}
+}
