@@ -1,0 +1,313 @@
+package place
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"certwright/certs/material"
+	"certwright/certs/topology"
+	"certwright/certs/untrusted"
+)
+
+// fitting is one slot that a certificate may be thought of for, its issuer left aside.
+type fitting struct {
+	role            *role
+	identity, total int
+}
+
+// Slots that a profile has once for each node are looked up by what names the
+// node; below this number all are compared.
+const (
+	fewNodes  = 16
+	maxAlikes = 64 // slots that share a name: beyond, the name tells nothing
+)
+
+// index finds the slots that a certificate may belong to.
+type index struct {
+	always []*role
+	by     map[string][]*role
+}
+
+func newIndex(roles []*role) *index {
+	ix := &index{by: map[string][]*role{}}
+	count := map[topology.SlotID]int{}
+	for _, r := range roles {
+		count[r.slot.ID.Base()]++
+	}
+	for _, r := range roles {
+		if r.slot.Kind != topology.Leaf {
+			continue
+		}
+		if count[r.slot.ID.Base()] <= fewNodes {
+			ix.always = append(ix.always, r)
+			continue
+		}
+		keys := []string{"c" + r.slot.Subject.CN, "n" + r.slot.Node}
+		for k := range r.names {
+			keys = append(keys, k)
+		}
+		for _, k := range keys {
+			ix.by[k] = append(ix.by[k], r)
+		}
+	}
+	return ix
+}
+
+// roles are the slots worth comparing with a certificate.
+func (ix *index) roles(c *cert) []*role {
+	if len(ix.by) == 0 {
+		return ix.always
+	}
+	var more []*role
+	add := func(key string) {
+		if list := ix.by[key]; len(list) <= maxAlikes {
+			more = append(more, list...)
+		}
+	}
+	add("c" + c.x.Subject.CommonName)
+	for _, k := range first(c.names, maxAlikes) {
+		add(k)
+	}
+	for _, w := range first(c.at, maxAbove) {
+		for _, part := range w.file.path.parts {
+			add("n" + part)
+		}
+	}
+	slices.SortFunc(more, func(a, b *role) int { return cmp.Compare(a.order, b.order) })
+	return append(slices.Clip(ix.always), slices.Compact(more)...)
+}
+
+// fittings compares every certificate that may be a leaf with the slots that
+// come into question.
+func (s *sorter) fittings() map[*cert][]fitting {
+	ix := newIndex(s.roles)
+	lists := make([][]fitting, len(s.certs))
+	parallel(len(s.certs), func(i int) {
+		c := s.certs[i]
+		if c.signs() && !c.servesOrDials() {
+			return
+		}
+		for _, r := range ix.roles(c) {
+			if f := r.fit(c, false); f.identity > 0 {
+				lists[i] = append(lists[i], fitting{r, f.identity, f.total})
+			}
+		}
+	})
+	out := make(map[*cert][]fitting, len(s.certs))
+	for i, l := range lists {
+		if len(l) > 0 {
+			out[s.certs[i]] = l
+		}
+	}
+	return out
+}
+
+// byIssuer is what a certificate's issuer says for and against a slot.
+func (s *sorter) byIssuer(r *role, c *cert) int {
+	ca := s.authority[r.slot.Authority]
+	rel := c.to(ca)
+	if rel == child || rel == below {
+		return forIssuer
+	}
+	for a, other := range s.authority {
+		if a != r.slot.Authority && other != ca {
+			if to := c.to(other); to == child || to == below {
+				return -againstOther
+			}
+		}
+	}
+	switch {
+	case rel == namesake:
+		return forNamesake
+	case len(c.issuers) > 0:
+		return -againstStranger
+	}
+	return 0
+}
+
+// leaves gives each slot the certificate with which the sum over all is largest.
+func (s *sorter) leaves() {
+	var free []*cert
+	for _, c := range s.certs {
+		if len(s.taken[c]) == 0 {
+			free = append(free, c)
+		}
+	}
+	slices.SortFunc(free, byHash)
+	fits := s.fits
+	lists := make([][]edge, len(free))
+	row := map[*role]int{}
+	for i, r := range s.roles {
+		row[r] = i
+	}
+	parallel(len(free), func(col int) {
+		c := free[col]
+		for _, f := range fits[c] {
+			if f.identity < identified {
+				continue
+			}
+			if score := f.total + s.byIssuer(f.role, c); score >= plausible {
+				lists[col] = append(lists[col], edge{row[f.role], col, score})
+			}
+		}
+	})
+	found := assign(len(s.roles), len(free), slices.Concat(lists...))
+	for i, r := range s.roles {
+		if col, ok := found[i]; ok {
+			s.place(r, free[col], s.leafReasons(r, free[col]))
+		}
+	}
+	s.lastOnes(free)
+	s.itsOwnCA()
+}
+
+// leafReasons says why a leaf is in its slot.
+func (s *sorter) leafReasons(r *role, c *cert) string {
+	f := r.fit(c, true)
+	slices.SortStableFunc(f.reasons, func(a, b reason) int { return b.points - a.points })
+	f.reasons = first(f.reasons, 1)
+	if why := s.issuerWords(r, c); why != "" {
+		return f.why() + "; " + why
+	}
+	return f.why()
+}
+
+func (s *sorter) issuerWords(r *role, c *cert) string {
+	ca := s.authority[r.slot.Authority]
+	switch c.to(ca) {
+	case child:
+		return fmt.Sprintf("its issuer is the CA of %s", r.slot.Authority)
+	case below:
+		return fmt.Sprintf("it stands under the CA of %s", r.slot.Authority)
+	case namesake:
+		return fmt.Sprintf("its issuer has the name of the CA of %s, and another key", r.slot.Authority)
+	}
+	return ""
+}
+
+// lastOnes fills a slot with a certificate that nothing but its issuer speaks
+// for, where it is the only one left under the CA and the slot the only one left
+// that it could be in: its subject or its names are wrong, and check will say so.
+func (s *sorter) lastOnes(free []*cert) {
+	type side struct {
+		roles []*role
+		certs []*cert
+	}
+	left := map[topology.AuthorityID]*side{}
+	for _, r := range s.roles {
+		if r.slot.Kind == topology.Leaf && s.placed[r] == nil && s.authority[r.slot.Authority] != nil {
+			if left[r.slot.Authority] == nil {
+				left[r.slot.Authority] = &side{}
+			}
+			left[r.slot.Authority].roles = append(left[r.slot.Authority].roles, r)
+		}
+	}
+	for _, c := range free {
+		if len(s.taken[c]) > 0 || c.signs() {
+			continue
+		}
+		for a, sd := range left {
+			if rel := c.to(s.authority[a]); rel == child || rel == below {
+				sd.certs = append(sd.certs, c)
+			}
+		}
+	}
+	for _, r := range s.roles {
+		sd := left[r.slot.Authority]
+		if sd == nil || len(sd.roles) > fewNodes || len(sd.certs) > fewNodes || s.placed[r] != nil {
+			continue
+		}
+		able := slices.DeleteFunc(slices.Clone(sd.certs), func(c *cert) bool { return !r.usable(c) || len(s.taken[c]) > 0 })
+		if len(able) != 1 {
+			continue
+		}
+		open := slices.DeleteFunc(slices.Clone(sd.roles), func(o *role) bool { return !o.usable(able[0]) || s.placed[o] != nil })
+		if len(open) == 1 {
+			s.place(r, able[0], fmt.Sprintf("the last certificate under the CA of %s, for the last empty slot", r.slot.Authority))
+		}
+	}
+}
+
+// usable says whether a certificate has the slot's usages: without a likeness
+// of names and subjects that is all there is to go by.
+func (r *role) usable(c *cert) bool {
+	f := fit{}
+	r.byUsages(&f, c)
+	return f.total > 0
+}
+
+// itsOwnCA lets a certificate that signed itself be both: Calico's documented
+// API server certificate is its own CA.
+func (s *sorter) itsOwnCA() {
+	for _, r := range s.roles {
+		ca := s.authority[r.slot.Authority]
+		if r.slot.Kind != topology.Leaf || s.placed[r] != nil || ca == nil || !ca.selfSigned() || len(ca.names) == 0 {
+			continue
+		}
+		if f := r.fit(ca, true); f.identity >= forRequired {
+			s.place(r, ca, f.why()+"; it is its own CA")
+		}
+	}
+}
+
+// place gives a slot a certificate, in the place of it that suits the slot best.
+func (s *sorter) place(r *role, c *cert, why string) {
+	s.placeAt(r, c, s.bestPlace(r, c), why)
+}
+
+func (s *sorter) placeAt(r *role, c *cert, w where, why string) {
+	if w.rank == behindLeaf {
+		why += fmt.Sprintf("; it stands behind another certificate in %s", untrusted.Text(w.file.Name))
+	}
+	s.placed[r], s.where[r], c.home = c, w, w.file
+	s.taken[c] = append(s.taken[c], r)
+	w.file.placed = true
+	s.claim(w.file.claims, w.index, r)
+	s.out.Placed = append(s.out.Placed, Placed{
+		Slot: r.slot.ID, Part: Cert, File: w.file.Name, Why: why,
+		Source: w.file.Doc.Certificates[w.index].Source, Behind: w.index > 0 && w.file.certs[0] != nil,
+	})
+}
+
+func (s *sorter) claim(claims map[int]map[*role]bool, i int, r *role) {
+	if claims[i] == nil {
+		claims[i] = map[*role]bool{}
+	}
+	claims[i][r] = true
+}
+
+// bestPlace chooses among the places of one certificate: the slot's own file
+// name, then a form that components read, then what brings its chain or, where
+// none is needed, brings nothing else.
+func (s *sorter) bestPlace(r *role, c *cert) where {
+	ca := s.authority[r.slot.Authority]
+	chain := 1 // more is better
+	if r.slot.Kind == topology.CA || c.to(ca) == child {
+		chain = -1
+	}
+	cost := func(w where) int {
+		n := 0
+		if p, _ := r.path(w.file, r.cert); p < forOwnPath {
+			n += 100
+		}
+		switch {
+		case w.file.kubeconfig() && r.slot.Files.Cert == "" && r.config:
+			n -= 1000
+		case w.file.Doc.Format == material.FormatPEM:
+		case w.file.kubeconfig():
+			n += 1000
+		default:
+			n += 200
+		}
+		if w.rank == behindLeaf {
+			n += 500
+		}
+		if w.index > 0 {
+			n += 20
+		}
+		return n - chain*min(w.chain, 9)
+	}
+	// Of equals the first counts, by content and then by name.
+	return slices.MinFunc(c.at, func(a, b where) int { return cmp.Compare(cost(a), cost(b)) })
+}
