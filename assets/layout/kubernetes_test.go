@@ -342,3 +342,11 @@ func TestNodesWithoutPlaces(t *testing.T) {
 		t.Errorf("%s is not in\n%s", want, steps)
 	}
 }
+
+func TestStepOfAProgramWithoutFlags(t *testing.T) {
+	set := kubernetes(t, nil, nil)
+	set.Topology.NextSteps = []topology.Step{{Title: "x", Program: "nobody", Run: []string{"nobody $FLAGS -c x"}}}
+	if steps := string(render(t, set, "tree")[layout.NextStepsFile].Data); !strings.Contains(steps, "\nnobody -c x\n") {
+		t.Errorf("got %s", steps)
+	}
+}

@@ -237,6 +237,9 @@ func (j *job) command(run string, prog *program) string {
 			lines = append(lines, v.line())
 		}
 	}
+	if len(lines) == 0 {
+		run = strings.ReplaceAll(run, " $FLAGS", "") // a program may take files in its configuration alone
+	}
 	const mark = "\x00"
 	if len(run)+len(strings.Join(lines, " ")) > width {
 		run = strings.ReplaceAll(run, " --", mark+"--")
