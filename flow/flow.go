@@ -114,6 +114,7 @@ type Verdict struct {
 type Stamp struct {
 	Size    int64
 	ModTime time.Time
+	Mode    fs.FileMode // 0 where it does not matter
 	SHA256  [32]byte
 }
 

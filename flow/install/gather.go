@@ -68,7 +68,7 @@ func (g *gatherer) source(f flow.Field) *read {
 	in.Name, in.Passphrase = src.Path, pass
 	r.stamp = &flow.Stamp{Size: int64(len(in.Data)), SHA256: sha256.Sum256(in.Data)}
 	if info, err := g.w.Read.Stat(g.w.path(src.Path)); err == nil {
-		r.stamp.ModTime = info.ModTime()
+		r.stamp.ModTime, r.stamp.Mode = info.ModTime(), info.Mode()
 	}
 	r.doc = material.Parse(in)
 	return r
@@ -163,7 +163,7 @@ func (g *gatherer) judge(id topology.SlotID) flow.Verdict {
 		}
 	}
 	if h.cert != nil || h.key != nil {
-		v.Findings = append(v.Findings, check.Slot(in)...)
+		v.Findings = append(v.Findings, g.openKeys(h.slot, check.Slot(in))...)
 	}
 	for _, d := range []*material.Document{h.cert, h.key} {
 		if d != nil && d.NeedsPassphrase() {

@@ -170,7 +170,10 @@ func (r *Runner) look(e flow.LookAtFiles) flow.Event {
 func (r *Runner) differs(path string, was flow.Stamp) bool {
 	info, err := r.World.Read.Stat(r.World.path(path))
 	gone := was == flow.Stamp{}
-	return (err != nil) != gone || err == nil && (info.Size() != was.Size || !info.ModTime().Equal(was.ModTime))
+	if err != nil || gone {
+		return (err != nil) != gone
+	}
+	return info.Size() != was.Size || !info.ModTime().Equal(was.ModTime) || was.Mode != 0 && info.Mode() != was.Mode
 }
 
 func (r *Runner) prepareSet(ctx context.Context, e flow.Prepare, progress func(flow.Event)) flow.Event {
