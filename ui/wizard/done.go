@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/certs/check"
+	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/ui/theme"
@@ -161,6 +162,22 @@ func doneList(e *Env, tall bool) []doneLine {
 	for _, c := range commands(e) {
 		out = append(out, doneLine{text: c, command: true})
 	}
+	if pasted := pastedSlots(e); len(pasted) > 0 {
+		out = append(out, doneLine{sign: theme.WarnSign, text: sentenceList(pasted) + " came by paste, and no file keeps that: name files for it in certwright.yaml before you apply it again."})
+	}
+	return out
+}
+
+// pastedSlots are the titles of what was pasted: the plan has no path for it.
+func pastedSlots(e *Env) []string {
+	var out []string
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range e.Flow.Due(m) {
+			if len(e.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartCert}).Pasted)+len(e.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartKey}).Pasted) > 0 {
+				out = append(out, untrusted.Text(slot.Title).Max(60))
+			}
+		}
+	}
 	return out
 }
 
@@ -208,11 +225,11 @@ func joined(dir, name string) string {
 	return dir + "/" + name
 }
 
-// doneText is the list for the normal screen.
-func doneText(e *Env) []string {
+// doneText is the list for a normal screen of w cells.
+func doneText(e *Env, w int) []string {
 	var out []string
 	for _, l := range doneList(e, false) {
-		for _, row := range l.draw(e.Theme, 100) {
+		for _, row := range l.draw(e.Theme, w) {
 			out = append(out, strings.TrimRight(row, " "))
 		}
 	}

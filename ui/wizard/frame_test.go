@@ -2,8 +2,10 @@ package wizard
 
 import (
 	"context"
+	"crypto/ed25519"
 	"testing"
 
+	"certwright/certs"
 	"certwright/flow"
 )
 
@@ -124,4 +126,15 @@ func TestFramesDoneWithThingsToMind(t *testing.T) {
 	if d.press("y"); d.copied != "certwright apply -f generated/certwright.yaml\ncertwright status generated\n" {
 		t.Errorf("copied %q", d.copied)
 	}
+}
+
+func TestPastedMaterialIsNamedWhereTheRunIsRepeated(t *testing.T) {
+	d := drive(t, setup{}).press("enter", "enter", "down", "c")
+	d.runner.verdicts["kube/ca"] = flow.Verdict{Pair: &certs.Pair{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}}
+	d.run(d.root.do(flow.SetSource{Field: flow.Field{Slot: "kube/ca", Part: flow.PartCert}, Source: flow.Source{Pasted: []byte("x")}}))
+	d.run(d.root.do(flow.SetSource{Field: flow.Field{Slot: "kube/ca", Part: flow.PartKey}, Source: flow.Source{Pasted: []byte("x")}}))
+	for range 5 {
+		d.run(d.root.do(flow.Next{}))
+	}
+	d.at(flow.StepDone).shows("kube CA came by paste")
 }

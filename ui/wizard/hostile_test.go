@@ -72,7 +72,7 @@ func TestTextOfOthersStaysText(t *testing.T) {
 	d.runner.prepare = nil
 	d.run(d.root.do(flow.SetMode{Component: "etcd", Mode: topology.Generate}))
 	d.press("enter").at(flow.StepDone).tame()
-	for _, l := range doneText(d.root.env) {
+	for _, l := range doneText(d.root.env, 80) {
 		if strings.ContainsFunc(l, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
 			t.Errorf("the normal screen gets %q", l)
 		}

@@ -226,7 +226,7 @@ func (r *root) farewell(out Result) string {
 	var b strings.Builder
 	switch {
 	case out.Outcome == Done:
-		for _, l := range doneText(r.env) {
+		for _, l := range doneText(r.env, max(minWidth, min(r.w-1, 100))) {
 			b.WriteString(r.env.Theme.Text(l) + "\n")
 		}
 	case out.Written != nil && out.Written.Err != nil && !errors.Is(out.Written.Err, context.Canceled):
