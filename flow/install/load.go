@@ -88,6 +88,8 @@ func Load(ctx context.Context, w *World, dir string, t *topology.Topology) (*Loa
 	for _, s := range folder.Skipped {
 		l.Sorted.Unplaced = append(l.Sorted.Unplaced, place.Unplaced{File: s.File, Why: s.Why})
 	}
+	// What may be left out of material that is brought is not missed here either.
+	l.Sorted.Missing = slices.DeleteFunc(l.Sorted.Missing, func(id topology.SlotID) bool { return t.Slot(id).Optional })
 	docs := map[string]*material.Document{}
 	for _, f := range folder.Files {
 		docs[f.Name] = f.Doc

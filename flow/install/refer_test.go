@@ -1,6 +1,7 @@
 package install_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -268,5 +269,47 @@ func TestSavedAnswersNameTheSameFiles(t *testing.T) {
 	back.Resolve(filepath.Dir(save))
 	if got, want := back.Components["etcd"].CA.Cert, filepath.Join(w.Dir, "corp", "ca.crt"); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What a plan points to is read alike by the wizard, which asks for it with
+// effects, and by apply.
+func TestWizardAndApplyPointToTheSame(t *testing.T) {
+	dir := t.TempDir()
+	w := world(t)
+	w.Now = func() time.Time { return clock.AddDate(0, 0, -1) }
+	k8s := defaultsOf(t, "kubernetes")
+	k8s.Facts["node.addresses"] = "10.0.0.10"
+	writeSet(t, w, k8s, filepath.Join(dir, "k8s"))
+	writeText(t, filepath.Join(dir, "nodes.csv"), "name,role,addresses\ncp-0,control-plane,10.0.0.10\nw-0,worker,10.0.0.20\n")
+
+	p := defaultsOf(t, "kubernetes")
+	p.NodesFrom = filepath.Join(dir, "nodes.csv")
+	p.Components["etcd"] = plan.Component{Mode: topology.BringCA, CA: &plan.Files{From: filepath.Join(dir, "k8s")}}
+
+	a := fixed(t, 7)
+	byApply := p.Clone()
+	if err := install.Refer(a, byApply); err != nil {
+		t.Fatal(err)
+	}
+	written, _ := write(t, a, byApply, false)
+	want := tree(t, written)
+	if err := os.RemoveAll(written); err != nil {
+		t.Fatal(err)
+	}
+
+	b := fixed(t, 7)
+	b.Dir = a.Dir
+	byWizard := byApply.Clone()
+	byWizard.Nodes = nil // its state machine asks for them
+	wizard(t, b, byWizard)
+	got := tree(t, written)
+	for f, data := range want {
+		if !bytes.Equal(got[f], data) {
+			t.Errorf("%s differs:\n%s", f, difference(string(data), string(got[f])))
+		}
+	}
+	if len(want) != len(got) || want["nodes/w-0/kubelet.conf"] == nil {
+		t.Errorf("%d files by apply, %d by the wizard", len(want), len(got))
 	}
 }
