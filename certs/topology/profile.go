@@ -425,6 +425,17 @@ type Kubeconfig struct {
 	User    string      `yaml:"user"` // its name in the file; empty: the CN of the slot
 	Per     Per         `yaml:"per"`  // node or control-plane: one for each
 	When    string      `yaml:"when"` // the condition under which it is there
+	// Servers take the place of Server under a condition; the first that holds
+	// counts.
+	Servers []ServerVariant `yaml:"servers"`
 
 	Node string `yaml:"-"` // filled in
+}
+
+// ServerVariant is the server of a kubeconfig under a condition, and with
+// per: control-plane only on control-plane nodes.
+type ServerVariant struct {
+	When   string `yaml:"when"`
+	Per    Per    `yaml:"per"`
+	Server string `yaml:"server"`
 }

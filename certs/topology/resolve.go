@@ -202,11 +202,7 @@ func (r *resolver) kubeconfigs() {
 		for _, n := range instances(k.Per, r.nodes) {
 			r.node = n
 			one := k
-			one.Cluster = r.one(k.Cluster)
-			// A node of two address families has two values here, and a kubeconfig one server.
-			if servers := r.all(k.Server); len(servers) > 0 {
-				one.Server = servers[0]
-			}
+			one.Server, one.Cluster = r.server(k), r.one(k.Cluster)
 			if n != nil && len(r.nodes) > 1 {
 				one.Node = n.Name
 				if spec := r.t.Profile.slotSpec(k.Slot); spec.Per != PerCluster {
@@ -217,6 +213,22 @@ func (r *resolver) kubeconfigs() {
 		}
 	}
 	r.node = nil
+}
+
+// server is the URL of a kubeconfig. A node of two address families has two
+// values here, and a kubeconfig one server.
+func (r *resolver) server(k Kubeconfig) string {
+	text := k.Server
+	for _, v := range k.Servers {
+		if r.met(v.When) && (v.Per != PerControlPlane || r.node != nil && r.node.Role == ControlPlane) {
+			text = v.Server
+			break
+		}
+	}
+	if urls := r.all(text); len(urls) > 0 {
+		return urls[0]
+	}
+	return ""
 }
 
 // slotSpec is the slot of that name in the profile, nil when there is none.

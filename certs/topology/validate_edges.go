@@ -58,6 +58,14 @@ func (v *validator) rest() {
 		}
 		v.file(path+".file", k.File, k.Slot)
 		v.when(path+".when", k.When)
+		for j, o := range k.Servers {
+			at := fmt.Sprintf("%s.servers[%d]", path, j)
+			v.when(at+".when", o.When)
+			v.expr(at+".server", o.Server)
+			if !slices.Contains([]Per{PerCluster, PerNode, PerControlPlane}, o.Per) {
+				v.bad(at+".per", "must be node, control-plane or left out, not %q", o.Per)
+			}
+		}
 		v.expr(path+".server", k.Server)
 		v.expr(path+".cluster", k.Cluster)
 	}
