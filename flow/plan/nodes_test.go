@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -208,5 +210,36 @@ func BenchmarkParseNodes(b *testing.B) {
 		if _, err := ParseNodes("nodes.csv", data); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// The plans that the README shows are taken as they stand there.
+func TestThePlansOfTheREADME(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.HasPrefix(block, "apiVersion: "+APIVersion) {
+			continue
+		}
+		n++
+		p, err := Parse(fmt.Sprintf("block %d", i), []byte(block))
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		profile, err := profiles.Load(p.Profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(p.Check(profile), p.Complete(profile)); err != nil {
+			t.Error(err)
+		}
+	}
+	if n < 2 {
+		t.Errorf("%d plans found", n)
 	}
 }
