@@ -12,8 +12,7 @@ import (
 // stages are those of the pipeline in their order, and what each has done when
 // it is over.
 var stages = []struct{ id, title, did string }{
-	{"keys", "keys", "made"},
-	{"issue", "issue", "certificates signed"},
+	{"issue", "issue", "keys made, certificates signed"},
 	{"check", "check", "judged by the rules"},
 	{"prove", "prove", "handshakes tried"},
 	{"render", "render", "files made in memory"},
@@ -23,7 +22,7 @@ var stages = []struct{ id, title, did string }{
 }
 
 // writeStages is where in stages the disk begins.
-const writeStages = 5
+const writeStages = 4
 
 // pace is how fast a stage goes, for the time that is left.
 type pace struct {
@@ -57,6 +56,12 @@ func (p *pace) left(now time.Time) (time.Duration, bool) {
 }
 
 func stageIndex(id string) int {
+	switch id {
+	case "keys": // they are made as the certificates need them
+		id = "issue"
+	case "seal": // the keys of CAs, encrypted
+		id = "render"
+	}
 	for i, s := range stages {
 		if s.id == id {
 			return i
@@ -89,7 +94,8 @@ func (e *Env) progressLines(w int, writing bool) []string {
 		if left, known := e.Pace.left(e.Now()); known {
 			text += ", about " + roughly(left) + " left"
 		}
-		lines = append(lines, bar(th, p.Done, p.Total, max(8, min(60, w-cells(text)-3)))+"  "+th.Render(theme.Plain, text), "")
+		const room = len("12345 of 12345, about 120 s left") // so that the bar keeps its length
+		lines = append(lines, bar(th, p.Done, p.Total, max(8, min(60, w-room-2)))+"  "+th.Render(theme.Plain, th.Cut(text, room)), "")
 	}
 	for i, s := range stages {
 		if i >= writeStages && !writing {
