@@ -32,8 +32,13 @@ func (a *app) topologyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, err := a.topology(&f)
+			profile, err := catalogue{a}.Load(p.Profile)
 			if err != nil {
+				return err
+			}
+			// A picture needs no name and no address of a node.
+			t, _, problems := anyNode(p, profile)
+			if err := wrongFacts(problems); err != nil {
 				return err
 			}
 			return a.drawTopology(diagram.New(diagram.FromPlan(t, p, a.Now())), format, ascii)

@@ -106,15 +106,6 @@ It exits 0 when the material is acceptable (warnings allowed) and 1 when it is n
 	return c
 }
 
-// topology is the profile of the flags, filled in.
-func (a *app) topology(f *planFlags) (*topology.Topology, error) {
-	t, problems, err := a.resolve(f)
-	if err != nil {
-		return nil, err
-	}
-	return t, wrongFacts(problems)
-}
-
 // resolve fills the profile of the flags in, with what is wrong with the facts.
 func (a *app) resolve(f *planFlags) (*topology.Topology, []*topology.FactProblem, error) {
 	p, err := a.plan(f)
@@ -342,16 +333,21 @@ func (a *app) folderTopology(f *planFlags, dir string) (t *topology.Topology, no
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.HasTable() || !profile.HasNodes() {
-		t, problems := p.Topology(profile)
-		return t, nil, wrongFacts(problems)
-	}
-	t, unknown, problems := topology.ResolveAnyNode(profile, p.Facts)
+	t, unknown, problems := anyNode(p, profile)
 	if len(unknown) > 0 {
 		notes = append(notes, fmt.Sprintf("%s %s not given, so the names and addresses of the node were not checked; add --set %s=…",
 			strings.Join(unknown, " and "), plural(len(unknown), "was", "were"), strings.Join(unknown, "=… --set ")))
 	}
 	return t, notes, wrongFacts(problems)
+}
+
+// anyNode is the topology of a plan, also where nobody described its single node.
+func anyNode(p *plan.Plan, profile *topology.Profile) (t *topology.Topology, unknown []string, problems []*topology.FactProblem) {
+	if p.HasTable() || !profile.HasNodes() {
+		t, problems = p.Topology(profile)
+		return t, nil, problems
+	}
+	return topology.ResolveAnyNode(profile, p.Facts)
 }
 
 func (a *app) folderPlan(f *planFlags, dir string) (*plan.Plan, error) {
