@@ -38,7 +38,7 @@ var (
 			Generate: shade("22", "#005f00"), BringCA: shade("94", "#875f00"), Bring: shade("24", "#005f87"),
 			Cursor: shade("24", "#005f87"), Border: shade("241", "#626262"), Key: shade("24", "#005f87"),
 		},
-		back: shade("195", "#d7ffff"), text: shade("16", "#000000"),
+		back: shade("195", "#e0eefa"), text: shade("16", "#000000"),
 	}
 	// sixteenPalette leaves legibility to the person's own colours: green 2,
 	// yellow 3 and cyan 6 are the modes, red 1 is a problem.
