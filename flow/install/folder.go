@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/afero"
 
 	"certwright/assets/store"
+	"certwright/certs/issue"
 	"certwright/certs/material"
 	"certwright/certs/place"
 	"certwright/certs/topology"
@@ -19,24 +22,36 @@ import (
 	"certwright/flow"
 )
 
-// Limits of a folder that is searched for material.
+// Limits of a folder that is searched for material: a pile of the files of
+// 10,000 nodes has some 60,000, of 150 MB together.
 const (
-	maxFolderFiles = 10000
+	maxFolderFiles = 100_000
+	maxFolderBytes = 512 << 20
 	maxFolderDepth = 6
 	maxSetFiles    = 500_000 // a set of ours: topology.MaxNodes nodes have some 200,000
 )
 
 // Folder is what a folder was found to hold.
 type Folder struct {
-	Files   []place.File
+	Files   []place.File     // in the order of their names
 	Skipped []place.Unplaced // not read, each with its reason
 
-	limit int // of files
+	configs map[string]*kubeconfig // by file
+	limit   int                    // of files
+	bytes   int64
+}
+
+// entry is a file that was found and not read yet.
+type entry struct {
+	rel    string
+	file   place.File
+	config *kubeconfig
+	why    string // why it was not read
 }
 
 // ReadFolder reads every regular file below dir that is small enough to be
-// material. Hidden folders and manifest files of our own are left out. Names
-// are relative to dir.
+// material, several at once. Hidden folders and manifest files of our own are
+// left out. Names are relative to dir.
 func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 	root := w.path(dir)
 	info, err := w.Read.Stat(root)
@@ -46,11 +61,36 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 	if !info.IsDir() {
 		return nil, &ReadError{Rule: "not-a-regular-file", Path: dir, Message: fmt.Sprintf("%s is not a folder", untrusted.Text(dir)), Fix: "name the folder that holds the files"}
 	}
-	f := &Folder{limit: maxFolderFiles}
+	f := &Folder{limit: maxFolderFiles, configs: map[string]*kubeconfig{}}
 	if _, err := w.Read.Stat(filepath.Join(root, store.ManifestName)); err == nil {
 		f.limit = maxSetFiles
 	}
-	err = afero.Walk(w.Read, root, func(path string, info fs.FileInfo, err error) error {
+	entries, err := f.walk(ctx, w, root)
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, w.Workers, len(entries), func(i int) { entries[i].read(w, root) })
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		switch {
+		case e.why != "":
+			f.Skipped = append(f.Skipped, place.Unplaced{File: e.rel, Why: e.why})
+		default:
+			f.Files = append(f.Files, e.file)
+			if e.config != nil {
+				f.configs[e.rel] = e.config
+			}
+		}
+	}
+	return f, nil
+}
+
+// walk lists the files to read.
+func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, error) {
+	var entries []*entry
+	err := afero.Walk(w.Read, root, func(path string, info fs.FileInfo, err error) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
@@ -59,7 +99,7 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 			return err
 		}
 		if err != nil {
-			f.Skipped = append(f.Skipped, place.Unplaced{File: rel, Why: notRead(rel, err).Error()})
+			entries = append(entries, &entry{rel: rel, why: notRead(rel, err).Error()})
 			return nil
 		}
 		if info.IsDir() {
@@ -68,32 +108,67 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 			}
 			return nil
 		}
-		return f.add(w, root, rel, info)
+		// Hidden names are not material: editors' copies, and the ..data links that a
+		// mounted Secret keeps beside the links with the names that count.
+		if ownFile(rel) || strings.HasPrefix(info.Name(), ".") {
+			return nil
+		}
+		if len(entries) >= f.limit {
+			return fmt.Errorf("%s holds more than %d files; name the folder that holds the certificates alone", untrusted.Text(root), f.limit)
+		}
+		if f.bytes += min(info.Size(), material.MaxCertificates); f.bytes > maxFolderBytes && f.limit < maxSetFiles {
+			return fmt.Errorf("%s holds more than %s; name the folder that holds the certificates alone", untrusted.Text(root), untrusted.Size(maxFolderBytes))
+		}
+		entries = append(entries, &entry{rel: rel})
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
+	return entries, err
 }
 
-func (f *Folder) add(w *World, root, rel string, info fs.FileInfo) error {
-	if len(f.Files)+len(f.Skipped) >= f.limit {
-		return fmt.Errorf("%s holds more than %d files; name the folder that holds the certificates alone", untrusted.Text(root), f.limit)
+// read reads and parses one file.
+func (e *entry) read(w *World, root string) {
+	if e.why != "" {
+		return
 	}
-	// Hidden names are not material: editors' copies, and the ..data links that a
-	// mounted Secret keeps beside the links with the names that count.
-	if ownFile(rel) || strings.HasPrefix(info.Name(), ".") {
-		return nil
+	in, err := ReadInput(w.Read, filepath.Join(root, e.rel))
+	if err != nil {
+		e.why = err.Error()
+		var re *ReadError
+		if errors.As(err, &re) {
+			e.why = re.Message
+		}
+		return
 	}
-	in, err := ReadInput(w.Read, filepath.Join(root, rel))
-	var re *ReadError
-	if errors.As(err, &re) {
-		f.Skipped = append(f.Skipped, place.Unplaced{File: rel, Why: re.Message})
-		return nil
+	in.Name = e.rel
+	e.file = place.File{Name: e.rel, Doc: material.Parse(in)}
+	if e.file.Doc.Format == material.FormatKubeconfig {
+		e.config = parseKubeconfig(in.Data)
 	}
-	in.Name = rel
-	f.Files = append(f.Files, place.File{Name: rel, Doc: material.Parse(in)})
-	return nil
+}
+
+// each runs f for 0 … n-1 on the given number of goroutines, 0 for one per
+// core, and returns when all have ended. It stops early with the cause when ctx ends.
+func each(ctx context.Context, workers, n int, f func(int)) error {
+	if workers <= 0 {
+		workers = issue.Cores()
+	}
+	var next atomic.Int64
+	loop := func() {
+		for context.Cause(ctx) == nil {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
+			}
+			f(i)
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(workers, n) - 1 {
+		wg.Go(loop)
+	}
+	loop()
+	wg.Wait()
+	return context.Cause(ctx)
 }
 
 // ownFile says that certwright wrote the file beside the certificates.
@@ -113,14 +188,21 @@ func (r *Runner) sort(ctx context.Context, e flow.SortFolder) flow.Event {
 		return flow.Filled{Gen: e.Gen, Err: err}
 	}
 	var slots []*topology.Slot
+	seen := map[topology.SlotID]bool{}
 	for _, f := range e.Fields {
-		if s := e.Answers.Topology.Slot(f.Slot); s != nil && !slices.Contains(slots, s) {
+		if s := e.Answers.Topology.Slot(f.Slot); s != nil && !seen[f.Slot] {
 			slots = append(slots, s)
 		}
+		seen[f.Slot] = true
 	}
 	sorted := place.Sort(slots, folder.Files)
 	out := flow.Filled{Gen: e.Gen, Sources: map[flow.Field]flow.Source{}}
 	for _, p := range sorted.Placed {
+		if slot := e.Answers.Topology.Slot(p.Slot); p.Behind && p.Part == place.Cert && slot.Kind == topology.CA {
+			// The file as a whole is what is taken, and it begins with something else.
+			out.Unplaced = append(out.Unplaced, fmt.Sprintf("%s: %s's certificate stands behind another one in it; give it in a file of its own", untrusted.Text(p.File), p.Slot))
+			continue
+		}
 		part := flow.PartCert
 		if p.Part == place.Key {
 			part = flow.PartKey

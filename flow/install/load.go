@@ -2,7 +2,6 @@ package install
 
 import (
 	"context"
-	"crypto/x509"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"certwright/certs/material"
 	"certwright/certs/place"
 	"certwright/certs/topology"
-	"certwright/certs/untrusted"
 	"certwright/flow/plan"
 )
 
@@ -90,19 +88,18 @@ func Load(ctx context.Context, w *World, dir string, t *topology.Topology) (*Loa
 	}
 	// What may be left out of material that is brought is not missed here either.
 	l.Sorted.Missing = slices.DeleteFunc(l.Sorted.Missing, func(id topology.SlotID) bool { return t.Slot(id).Optional })
-	docs := map[string]*material.Document{}
+	j := &folderJudge{l: l, folder: folder, now: w.Now(), docs: map[string]*material.Document{}, slots: slots}
 	for _, f := range folder.Files {
-		docs[f.Name] = f.Doc
+		j.docs[f.Name] = f.Doc
 	}
-	l.judge(w, docs)
-	return l, nil
+	return l, j.run(ctx, w.Workers)
 }
 
 // byManifest places the files of a set of ours where they were written, so that
 // two which somebody exchanged are found and not sorted back.
 func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) place.Result {
 	var out place.Result
-	entries := map[string]store.Entry{}
+	entries := make(map[string]store.Entry, len(m.Files))
 	for _, e := range m.Files {
 		entries[e.Path] = e
 	}
@@ -151,20 +148,6 @@ func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) p
 	return out
 }
 
-// fromKubeconfig is the identity in a kubeconfig as if it stood in a file of its
-// own: the certificate of a client that has no other file is at home there, and
-// the CA beside it is for the server's.
-func fromKubeconfig(d *material.Document) *material.Document {
-	if d == nil || d.Format != material.FormatKubeconfig {
-		return d
-	}
-	own := *d
-	own.Convertible = false
-	own.Certificates = slices.DeleteFunc(slices.Clone(d.Certificates), func(c material.Certificate) bool { return strings.HasPrefix(c.Source, "clusters/") })
-	own.Problems = slices.DeleteFunc(slices.Clone(d.Problems), func(p material.Problem) bool { return p.Rule == "kubeconfig-not-pem" && p.Rescued })
-	return &own
-}
-
 // inTree ranks a file of a set: 2 in the cluster's tree, 1 in that of a node, 0
 // elsewhere.
 func inTree(name string) int {
@@ -175,54 +158,4 @@ func inTree(name string) int {
 		return 1
 	}
 	return 0
-}
-
-func (l *Loaded) judge(w *World, docs map[string]*material.Document) {
-	now := w.Now()
-	l.Set = &certs.Set{Topology: l.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Pairs: map[topology.SlotID]*certs.Pair{}}
-	for _, c := range l.Topology.Components {
-		l.Set.Modes[c.ID] = topology.BringCerts
-	}
-	others := map[topology.AuthorityID]*x509.Certificate{}
-	for _, a := range l.Topology.Authorities {
-		if doc := docs[l.Sorted.Find(a.Slot, place.Cert)]; doc != nil {
-			if c := firstCA(doc); c != nil {
-				others[a.ID] = c
-			}
-		}
-	}
-	for i := range l.Topology.Slots {
-		slot := &l.Topology.Slots[i]
-		s := &LoadedSlot{CertFile: l.Sorted.Find(slot.ID, place.Cert), KeyFile: l.Sorted.Find(slot.ID, place.Key)}
-		if s.CertFile == "" && s.KeyFile == "" {
-			continue
-		}
-		l.Slots[slot.ID] = s
-		in := check.SlotInput{Slot: slot, Topology: l.Topology, Cert: docs[s.CertFile], Key: docs[s.KeyFile], Now: now, Others: map[topology.AuthorityID]*x509.Certificate{}}
-		for a, c := range others {
-			if a != slot.Authority {
-				in.Others[a] = c
-			}
-		}
-		if ca := l.Topology.CASlot(slot.Authority); ca != nil && slot.Kind == topology.Leaf {
-			in.CA = docs[l.Sorted.Find(ca.ID, place.Cert)]
-		}
-		if slot.Kind == topology.Leaf && slot.Files.Cert == "" {
-			in.Cert, in.Key = fromKubeconfig(in.Cert), fromKubeconfig(in.Key)
-		}
-		s.Findings = check.Slot(in)
-		if p := pair(slot, in.Cert, in.Key, in.CA); p != nil {
-			l.Set.Pairs[slot.ID] = p
-		}
-	}
-	for _, f := range check.Set(check.SetInput{Set: l.Set, Now: now}) {
-		own := l.Slots[f.Slot]
-		if own != nil && slices.ContainsFunc(own.Findings, func(o check.Finding) bool { return o.Rule == f.Rule }) {
-			continue
-		}
-		if own != nil && f.File == "" {
-			f.File = untrusted.Text(own.CertFile).String()
-		}
-		l.Findings = append(l.Findings, f)
-	}
 }
