@@ -1,0 +1,118 @@
+package flow
+
+import (
+	"maps"
+
+	"certwright/certs/topology"
+)
+
+func (s *State) fill(dir string) []Effect {
+	var fields []Field
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range s.dueIn(m) {
+			fields = append(fields, Field{slot.ID, PartCert}, Field{slot.ID, PartKey})
+		}
+	}
+	if len(fields) == 0 || s.writing || s.at == StepDone {
+		return nil
+	}
+	s.gen++
+	s.fillGen, s.filling, s.filled = s.gen, true, nil
+	return []Effect{SortFolder{Gen: s.gen, Dir: dir, Answers: s.Answers(), Fields: fields}}
+}
+
+func (s *State) look() []Effect {
+	slots := map[topology.SlotID]map[string]Stamp{}
+	for id, v := range s.verdicts {
+		if _, due := s.isDue(id); due && !v.Pending && len(v.Stamps) > 0 {
+			slots[id] = maps.Clone(v.Stamps)
+		}
+	}
+	look := LookAtFiles{Slots: slots}
+	if s.plan.NodesFrom != "" && !s.nodes.reading {
+		look.Nodes, look.NodesStamp = s.plan.NodesFrom, s.nodes.stamp
+	}
+	if len(slots) == 0 && look.Nodes == "" || s.writing {
+		return nil
+	}
+	return []Effect{look}
+}
+
+// outcome takes what an effect yielded. What belongs to an older question is dropped.
+func (s *State) outcome(e Event) []Effect {
+	switch e := e.(type) {
+	case Checked:
+		if s.slotGen[e.Slot] != e.Gen {
+			return nil
+		}
+		e.Verdict.Pending = false
+		s.verdicts[e.Slot] = e.Verdict
+		if s.at == StepTopology || s.at == StepReview {
+			return s.prepare(nil) // it waited for this verdict
+		}
+	case Looked:
+		var effects []Effect
+		for _, id := range e.Changed {
+			effects = append(effects, s.check(id, false, true)...)
+		}
+		if e.Nodes && !s.writing && s.at != StepDone && !s.nodes.reading {
+			effects = append(effects, s.readNodes()...)
+		}
+		if len(effects) > 0 {
+			effects = append(effects, s.stale(false)...)
+		}
+		return effects
+	case Filled:
+		return s.take(e)
+	case NodesRead:
+		return s.nodesRead(e)
+	case Progressed:
+		if e.Gen == s.prepGen && s.preparing || s.writing && e.Gen == 0 {
+			s.progress = e.Progress
+		}
+	case PreparedSet:
+		if e.Gen != s.prepGen || !s.preparing {
+			return nil
+		}
+		s.preparing, s.prepared, s.prepErr = false, e.Prepared, e.Err
+		if s.at == StepWrite { // the person was faster than the keys
+			if len(s.Blockers(StepReview)) > 0 {
+				s.enter(StepReview)
+				return nil
+			}
+			return s.write()
+		}
+	case Wrote:
+		if !s.writing {
+			return nil
+		}
+		s.writing, s.written = false, &e.Written
+		if e.Written.Err == nil {
+			s.enter(StepDone)
+		}
+	case Saved:
+		s.saved = e
+	}
+	return nil
+}
+
+func (s *State) take(e Filled) []Effect {
+	if e.Gen != s.fillGen || !s.filling {
+		return nil
+	}
+	s.filling, s.filled = false, &e
+	if e.Err != nil || s.writing {
+		return nil
+	}
+	var effects []Effect
+	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
+		for _, slot := range s.dueIn(m) {
+			for _, part := range []Part{PartCert, PartKey} {
+				if src, ok := e.Sources[Field{slot.ID, part}]; ok {
+					effects = append(effects, s.setSource(Field{slot.ID, part}, src, false)...)
+				}
+			}
+		}
+	}
+	return append(effects, s.stale(false)...)
+}
