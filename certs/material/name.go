@@ -133,11 +133,13 @@ func SANs(c *x509.Certificate) []untrusted.Text {
 	return out
 }
 
-// quote writes untrusted text into a Detail: with %q, and no more than a line.
+// quote writes untrusted text into a Detail: as %q does, no more than a line,
+// and without the towers of marks that strconv takes for graphic.
 func quote(s string) string {
 	const limit = 200
+	cut := ""
 	if len(s) > limit {
-		return strconv.Quote(s[:limit]) + "…"
+		s, cut = s[:limit], "…"
 	}
-	return strconv.Quote(s)
+	return untrusted.Text(strconv.Quote(s)).Max(8*limit) + cut
 }

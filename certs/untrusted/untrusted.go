@@ -91,7 +91,13 @@ func (t Text) ShellArg() string {
 	if s == "" {
 		return "''"
 	}
+	marks := 0
 	for _, r := range s {
+		if !unicode.Is(unicode.M, r) {
+			marks = 0
+		} else if marks++; marks > maxCombining {
+			return "FILE"
+		}
 		if r == utf8.RuneError || !shown(r) {
 			return "FILE"
 		}

@@ -40,6 +40,7 @@ func TestTextIsCut(t *testing.T) {
 func TestShellArg(t *testing.T) {
 	for in, want := range map[string]string{
 		"a/b.pem": "a/b.pem", "my ca.pem": "'my ca.pem'", "it's": `'it'\''s'`, "-rf": "'./-rf'", "a\x1bb": "FILE", "": "''", "$(id)": "'$(id)'",
+		"e\u0301": "'e\u0301'", "e\u0301\u0301\u0301": "FILE",
 	} {
 		if got := untrusted.Text(in).ShellArg(); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -259,10 +260,15 @@ func checkOutput(o string) error {
 }
 
 func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.World.Out)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.World.Out.Write(plainJSON(b.Bytes()))
+	return err
 }
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.World.Out, format, args...) }

@@ -9,6 +9,7 @@ import (
 
 	"certwright/certs/check"
 	"certwright/certs/material"
+	"certwright/certs/untrusted"
 )
 
 // inspectJSON is what inspect -o json prints for each file.
@@ -124,7 +125,7 @@ func (a *app) printInspected(o inspectJSON) {
 		if p.Line > 0 {
 			line += fmt.Sprintf(" (line %d)", p.Line)
 		}
-		a.printf("  ! %s: %s\n", line, p.Detail)
+		a.printf("  ! %s: %s\n", line, untrusted.Text(p.Detail).Max(maxRow))
 	}
 	for _, c := range s.Certificates {
 		a.printf("  certificate %d\n", c.Position)
@@ -191,8 +192,16 @@ func certificateRows(c material.CertificateSummary, now time.Time) [][2]string {
 		}
 	}
 	rows := [][2]string{
-		{"subject", c.Subject}, {"issuer", c.Issuer}, {"serial", c.Serial}, {"validity", ends}, {"key", c.Key}, {"signature", c.SignatureAlgorithm}, {"CA", ca},
-		{"key usage", strings.Join(c.KeyUsage, ", ")}, {"ext usage", strings.Join(c.ExtKeyUsage, ", ")}, {"names", strings.Join(c.SANs, ", ")},
+		{"subject", c.Subject},
+		{"issuer", c.Issuer},
+		{"serial", c.Serial},
+		{"validity", ends},
+		{"key", c.Key},
+		{"signature", c.SignatureAlgorithm},
+		{"CA", ca},
+		{"key usage", strings.Join(c.KeyUsage, ", ")},
+		{"ext usage", strings.Join(c.ExtKeyUsage, ", ")},
+		{"names", strings.Join(c.SANs, ", ")},
 		{"SHA-256", c.SHA256},
 	}
 	var out [][2]string

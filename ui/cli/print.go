@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"certwright/certs/check"
+	"certwright/certs/untrusted"
 )
 
 // printFindings writes findings for people, the worst first.
@@ -13,6 +14,9 @@ func (a *app) printFindings(findings []check.Finding) {
 		a.printf("%s", findingText(f))
 	}
 }
+
+// maxRow is the longest line of a finding, in bytes: a fix may name many hosts.
+const maxRow = 4000
 
 // findingText is one finding: what, why, both sides and the fix.
 func findingText(f check.Finding) string {
@@ -25,7 +29,7 @@ func findingText(f check.Finding) string {
 	b.WriteString("\n")
 	for _, row := range [][2]string{{"what", f.Message}, {"has", f.Has}, {"needs", f.Needs}, {"why", f.Why}, {"fix", f.Fix}} {
 		if row[1] != "" {
-			fmt.Fprintf(&b, "        %-6s%s\n", row[0], row[1])
+			fmt.Fprintf(&b, "        %-6s%s\n", row[0], untrusted.Text(row[1]).Max(maxRow))
 		}
 	}
 	return b.String()

@@ -127,12 +127,12 @@ func (a *app) matrix(output string, t *topology.Topology, m matrixJSON) error {
 
 func (a *app) printMatrix(t *topology.Topology, m matrixJSON) {
 	for _, e := range t.Edges {
-		a.printf("%s\n", e.Title)
+		a.printf("%s\n", untrusted.Text(e.Title))
 		for _, line := range edgeLines(e.ID, m.Handshakes) {
 			a.printf("  %s\n", line)
 		}
 		if e.Note != "" {
-			a.printf("  note: %s\n", e.Note)
+			a.printf("  note: %s\n", untrusted.Text(e.Note).Max(1000))
 		}
 	}
 	a.printf("\nWhat each key opens\n")
@@ -140,7 +140,7 @@ func (a *app) printMatrix(t *topology.Topology, m matrixJSON) {
 		a.printf("  %s\n", line)
 	}
 	for _, id := range m.Missing {
-		a.printf("missing   %s: %s\n", id, t.Slot(id).Title)
+		a.printf("missing   %s: %s\n", id, untrusted.Text(t.Slot(id).Title))
 	}
 	for _, n := range m.Notes {
 		a.printf("note: %s\n", n)
@@ -233,7 +233,7 @@ func reachLines(openings []prove.Opening) []string {
 		}
 		line := fmt.Sprintf("%-9s %s -> %s", word, o.Client, o.Server)
 		if o.As != "" {
-			line += "  as " + o.As
+			line += "  as " + untrusted.Text(o.As).String()
 		}
 		out = append(out, line)
 	}

@@ -426,7 +426,7 @@ func (a *app) printFolder(l *install.Loaded) {
 		a.printf("unplaced  %s: %s\n", untrusted.Text(u.File), u.Why)
 	}
 	for _, id := range l.Sorted.Missing {
-		a.printf("missing   %s: %s\n", id, l.Topology.Slot(id).Title)
+		a.printf("missing   %s: %s\n", id, untrusted.Text(l.Topology.Slot(id).Title))
 	}
 	word := "acceptable"
 	if !l.OK() {
