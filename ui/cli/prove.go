@@ -145,6 +145,9 @@ func (a *app) printMatrix(t *topology.Topology, m matrixJSON) {
 	for _, n := range m.Notes {
 		a.printf("note: %s\n", n)
 	}
+	if s := prove.Sampled(t); s != "" {
+		a.printf("note: %s\n", s)
+	}
 	failed := len(prove.Failed(m.Handshakes))
 	a.printf("\n%d handshakes, %d failed\n", len(m.Handshakes), failed)
 }

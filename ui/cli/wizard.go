@@ -125,6 +125,9 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
+	// Two threads beside the cores: keys that are made in the background run in
+	// slices of 10 ms, and a key press must not wait behind them.
+	runtime.GOMAXPROCS(runtime.NumCPU() + 2)
 	runner := &install.Runner{World: w, SavePath: save}
 	o := wizard.Options{
 		Runner: runner, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
@@ -150,8 +153,9 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		}
 		return err
 	}
-	if result.Outcome == wizard.Done && save != "" {
-		// The set keeps the plan; half-done answers would only be offered again.
+	if (result.Outcome == wizard.Done || result.Outcome == wizard.Discarded) && save != "" {
+		// The set keeps the plan, or nothing is to be kept; half-done answers would
+		// only be offered again.
 		_ = a.Store.Remove(save)
 	}
 	if code := result.Code(); code != 0 {
