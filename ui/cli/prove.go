@@ -109,6 +109,9 @@ func (a *app) proveFolder(c *cobra.Command, f *planFlags, dir, output string) er
 }
 
 func (a *app) matrix(output string, t *topology.Topology, m matrixJSON) error {
+	if s := prove.Sampled(t); s != "" {
+		m.Notes = append(m.Notes, s)
+	}
 	m.OK = len(prove.Failed(m.Handshakes)) == 0 && len(m.Missing) == 0
 	if output == "json" {
 		m.Handshakes, m.Reach = append([]prove.Handshake{}, m.Handshakes...), append([]prove.Opening{}, m.Reach...)
@@ -144,9 +147,6 @@ func (a *app) printMatrix(t *topology.Topology, m matrixJSON) {
 	}
 	for _, n := range m.Notes {
 		a.printf("note: %s\n", n)
-	}
-	if s := prove.Sampled(t); s != "" {
-		a.printf("note: %s\n", s)
 	}
 	failed := len(prove.Failed(m.Handshakes))
 	a.printf("\n%d handshakes, %d failed\n", len(m.Handshakes), failed)
