@@ -3,7 +3,10 @@ package flow_test
 import (
 	"errors"
 	"math/rand/v2"
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -294,17 +297,29 @@ func TestExistingFilesWantTheClusterName(t *testing.T) {
 // Random events: never a panic, never a step that is not asked, Back always
 // goes back, answers survive, and good answers always lead to the end.
 func TestRandomEvents(t *testing.T) {
-	n := 1500
+	n := 2000
 	if testing.Short() {
 		n = 200
 	}
-	for seed := range n {
-		r := rand.New(rand.NewPCG(uint64(seed), 1))
-		walk(t, r, 60)
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+	if v := os.Getenv("CERTWRIGHT_WALKS"); v != "" {
+		var err error
+		if n, err = strconv.Atoi(v); err != nil {
+			t.Fatalf("CERTWRIGHT_WALKS: %v", err)
 		}
 	}
+	workers := runtime.GOMAXPROCS(0)
+	for shard := range workers {
+		t.Run(strconv.Itoa(shard), func(t *testing.T) {
+			t.Parallel()
+			for seed := shard; seed < n; seed += workers {
+				walk(t, rand.New(rand.NewPCG(uint64(seed), 1)), 60)
+				if t.Failed() {
+					t.Fatalf("seed %d", seed)
+				}
+			}
+		})
+	}
+	t.Logf("%d sequences of 60 events", n)
 }
 
 func FuzzApply(f *testing.F) {
