@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"certwright/certs/check"
 	"certwright/certs/prove"
@@ -158,7 +159,7 @@ func (s *State) preparedBlockers() []Blocker {
 			}
 		}
 		for _, h := range prove.Failed(s.prepared.Handshakes) {
-			out = append(out, Blocker{Step: StepTopology, Where: h.Edge, Slot: h.Server, Message: h.Problem, Fix: h.Fix})
+			out = append(out, Blocker{Step: StepTopology, Where: h.Edge, Slot: h.Blame, Message: strings.TrimSuffix(h.Problem, "; "+h.Fix), Fix: h.Fix})
 		}
 	}
 	if s.prepErr != nil && len(out) == 0 {

@@ -43,7 +43,7 @@ func (r *Refusal) Error() string {
 	}
 	for _, h := range r.Handshakes {
 		if n++; first == "" {
-			first = h.Problem + "; " + h.Fix
+			first = h.Problem // with its fix
 		}
 	}
 	if n > 1 {
@@ -101,8 +101,13 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 	if err := available(a, brought); err != nil {
 		return err
 	}
+	left := leftOut(a, brought)
+	p.Topology = a.Topology.Without(left...)
+	for _, id := range left {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s was not handed over, and without the key of its CA it cannot be made: it is left out", id))
+	}
 	req := issue.Request{
-		Topology: a.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: brought, Subordinate: map[topology.AuthorityID]bool{},
+		Topology: p.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: brought, Subordinate: map[topology.AuthorityID]bool{},
 		Hierarchy: a.Plan.Hierarchy, Algorithm: a.Plan.Keys.Algorithm, CALife: a.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: a.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
 		Now: g.now, Keys: w.Keys, Workers: w.Workers, Rand: w.Rand,
 	}
@@ -156,6 +161,22 @@ func proveSet(ctx context.Context, w *World, p *flow.Prepared, g *gatherer, prog
 		return &Refusal{Findings: p.Findings, Handshakes: failed}
 	}
 	return nil
+}
+
+// leftOut lists optional certificates that were not handed over and cannot be
+// made, because their CA came without its key.
+func leftOut(a *flow.Answers, brought map[topology.SlotID]*certs.Pair) []topology.SlotID {
+	var out []topology.SlotID
+	for i := range a.Topology.Slots {
+		s := &a.Topology.Slots[i]
+		if !s.Optional || s.Kind != topology.Leaf || brought[s.ID] != nil || a.Plan.Mode(s.Component) != topology.BringCerts {
+			continue
+		}
+		if ca := a.Topology.CASlot(s.Authority); ca != nil && (brought[ca.ID] == nil || brought[ca.ID].Key == nil) {
+			out = append(out, s.ID)
+		}
+	}
+	return out
 }
 
 // available holds the modes against the keys that are really there.
