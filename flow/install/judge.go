@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"certwright/certs"
@@ -41,31 +42,48 @@ func (j *folderJudge) run(ctx context.Context, workers int) error {
 	j.authorities()
 	judged := make([]judgedSlot, len(j.slots))
 	l.Sorted.Of("", "") // its index is made before it is read from several sides
-	if err := each(ctx, workers, len(j.slots), func(i int) { judged[i] = j.slot(j.slots[i]) }); err != nil {
+	if err := each(ctx, workers, len(j.slots), func(i int) { judged[i] = j.read(j.slots[i]) }); err != nil {
 		return err
 	}
-	anyKey := slices.ContainsFunc(judged, func(o judgedSlot) bool { return o.keyed })
 	for i, o := range judged {
-		if o.loaded == nil {
-			continue
+		if o.loaded != nil {
+			l.Slots[j.slots[i].ID] = o.loaded
 		}
-		slot := j.slots[i]
 		if o.pair != nil {
-			l.Set.Pairs[slot.ID] = o.pair
+			l.Set.Pairs[j.slots[i].ID] = o.pair
 		}
-		o.loaded.Findings = append(o.loaded.Findings, j.halves(slot, o, anyKey)...)
-		l.Slots[slot.ID] = o.loaded
 	}
+	// The whole is judged beside its slots: neither looks at what the other finds.
+	var whole []check.Finding
+	var wg sync.WaitGroup
+	wg.Go(func() { whole = j.whole() })
+	err := each(ctx, workers, len(j.slots), func(i int) {
+		if judged[i].loaded != nil {
+			judged[i].loaded.Findings = check.Slot(judged[i].in)
+		}
+	})
+	wg.Wait()
+	if err != nil {
+		return err
+	}
+	anyKey := slices.ContainsFunc(judged, func(o judgedSlot) bool {
+		return o.loaded != nil && o.in.Slot.Kind == topology.Leaf && o.loaded.KeyFile != ""
+	})
+	for i, o := range judged {
+		if o.loaded != nil {
+			o.loaded.Findings = append(o.loaded.Findings, j.halves(j.slots[i], o, anyKey)...)
+		}
+	}
+	j.merge(whole)
 	j.configs()
-	j.whole()
 	return nil
 }
 
 // judgedSlot is one slot's verdict.
 type judgedSlot struct {
 	loaded *LoadedSlot
+	in     check.SlotInput
 	pair   *certs.Pair
-	keyed  bool // a leaf with a private key
 }
 
 // doc is what a slot gets of the file that was placed for it.
@@ -118,7 +136,8 @@ func (j *folderJudge) authorities() {
 	}
 }
 
-func (j *folderJudge) slot(slot *topology.Slot) judgedSlot {
+// read gathers what a slot is judged by.
+func (j *folderJudge) read(slot *topology.Slot) judgedSlot {
 	s := &LoadedSlot{CertFile: j.l.Sorted.Find(slot.ID, place.Cert), KeyFile: j.l.Sorted.Find(slot.ID, place.Key)}
 	if s.CertFile == "" && s.KeyFile == "" {
 		return judgedSlot{}
@@ -132,8 +151,7 @@ func (j *folderJudge) slot(slot *topology.Slot) judgedSlot {
 	if slot.Kind == topology.Leaf {
 		in.CA = j.cas[slot.Authority]
 	}
-	s.Findings = check.Slot(in)
-	return judgedSlot{loaded: s, pair: j.pair(slot, in), keyed: slot.Kind == topology.Leaf && s.KeyFile != ""}
+	return judgedSlot{loaded: s, in: in, pair: j.pair(slot, in)}
 }
 
 // pair is the material as it is used, like the pipeline's own; but a CA's
@@ -262,7 +280,7 @@ func (j *folderJudge) named(f place.File) *topology.Slot {
 
 // whole judges the set. Its findings name files by their slots, so the slots
 // are given the names that the files have here.
-func (j *folderJudge) whole() {
+func (j *folderJudge) whole() []check.Finding {
 	t := *j.l.Topology
 	t.Slots = slices.Clone(t.Slots)
 	for i := range t.Slots {
@@ -272,7 +290,12 @@ func (j *folderJudge) whole() {
 	}
 	set := *j.l.Set
 	set.Topology = &t
-	for _, f := range check.Set(check.SetInput{Set: &set, Now: j.now}) {
+	return check.Set(check.SetInput{Set: &set, Now: j.now})
+}
+
+// merge takes over what the whole has to say beyond its slots.
+func (j *folderJudge) merge(whole []check.Finding) {
+	for _, f := range whole {
 		own := j.l.Slots[f.Slot]
 		if own != nil && slices.ContainsFunc(own.Findings, func(o check.Finding) bool { return o.Rule == f.Rule }) {
 			continue

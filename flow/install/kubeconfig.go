@@ -221,20 +221,18 @@ func doorsOf(t *topology.Topology) map[topology.SlotID]*doors {
 		}
 	}
 	out := map[topology.SlotID]*doors{}
+	type door struct{ client, server topology.SlotID }
+	seen := map[door]bool{}
 	for _, e := range t.Edges {
-		if e.ServerCA == "" || e.Identity != topology.IdentityKubernetes {
+		d := door{e.Client.Slot.Base(), e.Server.Slot.Base()}
+		if e.ServerCA == "" || e.Identity != topology.IdentityKubernetes || seen[d] {
 			continue
 		}
-		d := out[e.Client.Slot.Base()]
-		if d == nil {
-			d = &doors{authority: e.ServerCA}
-			out[e.Client.Slot.Base()] = d
+		seen[d] = true
+		if out[d.client] == nil {
+			out[d.client] = &doors{authority: e.ServerCA}
 		}
-		for _, id := range bases[e.Server.Slot.Base()] {
-			if !slices.Contains(d.servers, id) {
-				d.servers = append(d.servers, id)
-			}
-		}
+		out[d.client].servers = append(out[d.client].servers, bases[d.server]...)
 	}
 	return out
 }
