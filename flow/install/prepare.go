@@ -245,10 +245,15 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 
 func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) {
 	s := flow.Survey{Dir: typed}
-	existing, err := store.Inspect(w.Write, dir)
+	// Found when the directory is named, not when the files are ready.
+	_, err := store.Preflight(w.Write, dir, store.Options{Force: true, Bytes: total(p)})
+	var existing *store.Existing
+	if err == nil {
+		existing, err = store.Inspect(w.Write, dir)
+	}
 	if err != nil {
 		var se *store.Error
-		if errors.As(err, &se) && (se.Kind == store.Refused || se.Kind == store.NeedsPerson) {
+		if errors.As(err, &se) && (se.Kind == store.Refused || se.Kind == store.NeedsPerson || se.Kind == store.Failed) {
 			s.Refused = err
 			return s, nil
 		}

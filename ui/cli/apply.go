@@ -199,7 +199,7 @@ func (a *app) apply(ctx context.Context, w *install.World, ans *flow.Answers, ou
 		return a.applied(output, p, nil, dryRun, err)
 	}
 	if dryRun {
-		return a.applied(output, p, nil, dryRun, nil)
+		return a.applied(output, p, nil, dryRun, p.Survey.Refused)
 	}
 	receipt, err := install.Commit(ctx, w, p, force, progress)
 	if err != nil && receipt.Dir == "" {
