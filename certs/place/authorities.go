@@ -13,7 +13,7 @@ import (
 const (
 	forCACN   = 40 // the CA's common name that we would have issued
 	forCAFlag = 5  // it says CA:TRUE
-	forClose  = 4  // beside what was decided already, in place or in time: only between equals
+	forClose  = 4  // made when the others were, or beside them: only between equals
 	caEnough  = 30 // what a CA needs to be thought of
 )
 
@@ -135,7 +135,8 @@ func (c *cert) above() map[*cert]int {
 // candidacy is one CA for one authority.
 type candidacy struct {
 	score  int
-	direct bool
+	direct bool // it is the issuer, or has the name
+	voted  bool // some of the authority's leaves stand under it
 	fit    fit
 }
 
@@ -152,7 +153,7 @@ func (s *sorter) candidacy(r *role, c *cert, ballot map[*cert]map[topology.Autho
 			text = "it stands over " + count(v.leaves, "certificate") + " of this authority"
 		}
 		f.add(sum, true, text)
-		out.direct = v.direct
+		out.direct, out.voted = v.direct, true
 	}
 	if cn := r.slot.Subject.CN; cn != "" && c.x.Subject.CommonName == cn {
 		f.add(forCACN, true, "it has this CA's common name")
@@ -208,9 +209,9 @@ func (s *sorter) elect(open []*role, cas []*cert, ballot map[*cert]map[topology.
 	found := assign(len(open), len(cas), edges)
 	for i, r := range open {
 		j, ok := found[i]
-		if !ok { // shared with another authority
+		if !ok { // shared with another authority: not for a name's sake
 			for k := range cas {
-				if table[i][k].score >= caEnough && (!ok || table[i][k].score > table[i][j].score) {
+				if table[i][k].score >= caEnough && table[i][k].voted && (!ok || table[i][k].score > table[i][j].score) {
 					j, ok = k, true
 				}
 			}
@@ -263,11 +264,11 @@ func (s *sorter) neighbours(open []*role, cas []*cert, table [][]candidacy) {
 			if table[i][j].score < caEnough {
 				continue
 			}
-			if together(c, anchor) {
-				table[i][j].score += forClose / 2
-			}
 			if distance(c) == nearest {
-				table[i][j].score += forClose / 2
+				table[i][j].score += forClose - 1
+			}
+			if together(c, anchor) {
+				table[i][j].score++
 			}
 		}
 	}

@@ -72,7 +72,12 @@ type world struct {
 
 func newWorld(t testing.TB, name string, topo *topology.Topology) *world {
 	t.Helper()
-	set, err := issue.All(t.Context(), issue.Request{Topology: topo, Now: now}, nil)
+	return newWorldAt(t, name, topo, now)
+}
+
+func newWorldAt(t testing.TB, name string, topo *topology.Topology, at time.Time) *world {
+	t.Helper()
+	set, err := issue.All(t.Context(), issue.Request{Topology: topo, Now: at}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -248,6 +248,10 @@ func (f *file) keep(r *role, foreign func(map[int]map[*role]bool, int) bool) (ce
 		}
 	}
 	ca := r.slot.Kind == topology.CA && own != nil
+	shared := false // another slot has a part of the file
+	for i := range f.Doc.Certificates {
+		shared = shared || foreign(f.claims, i) && !stands(f.certs[i], own)
+	}
 	mixed := slices.ContainsFunc(f.certs, func(c *cert) bool { return ca && c != nil && !c.x.IsCA && c != own })
 	for i, c := range f.Doc.Certificates {
 		switch {
@@ -256,7 +260,7 @@ func (f *file) keep(r *role, foreign func(map[int]map[*role]bool, int) bool) (ce
 			continue
 		case mine >= 0 && c.Source != f.Doc.Certificates[mine].Source:
 			continue // another entry of a Secret or kubeconfig
-		case mixed && !stands(f.certs[i], own):
+		case (mixed || shared && own != nil && f.certs[i] != nil) && !stands(f.certs[i], own):
 			continue
 		}
 		certs = append(certs, i)

@@ -1,0 +1,87 @@
+package place_test
+
+import (
+	"fmt"
+	"testing"
+
+	"certwright/certs/issue"
+	"certwright/certs/material"
+	"certwright/certs/place"
+	"certwright/certs/topology"
+)
+
+// nodesOf is a cluster of n nodes, three of them control planes.
+func nodesOf(n int) []topology.Node {
+	var out []topology.Node
+	for i := range n {
+		role := topology.Worker
+		if i < 3 {
+			role = topology.ControlPlane
+		}
+		out = append(out, topology.Node{Name: fmt.Sprintf("node-%05d", i), Role: role, Addresses: []string{fmt.Sprintf("10.%d.%d.%d", 1+i>>16, i>>8&255, i&255)}})
+	}
+	return out
+}
+
+// manyFiles are the certificates of a fleet, and their keys: 10,000
+// certificates are those of 5,000 nodes.
+func manyFiles(tb testing.TB, nodes int) (*world, []place.File) {
+	tb.Helper()
+	topo := resolve(tb, "kubernetes", nil, nodesOf(nodes))
+	set, err := issue.All(tb.Context(), issue.Request{Topology: topo, Now: now}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w := &world{"fleet", topo, set}
+	var files []place.File
+	add := func(data []byte) {
+		name := fmt.Sprintf("%06x", len(files)*7919%1000003)
+		files = append(files, place.File{Name: name, Doc: material.Parse(material.Input{Name: name, Data: data})})
+	}
+	for id, p := range set.Pairs {
+		if topo.Slot(id).Kind == topology.KeyPair {
+			continue
+		}
+		add(material.EncodeCertificates(p.Leaf()))
+		add(keyPEM(tb, p.Key))
+	}
+	return w, files
+}
+
+func TestAFleetIsSorted(t *testing.T) {
+	w, files := manyFiles(t, 300)
+	r := place.Sort(pointers(w.topo), files)
+	if len(r.Unplaced) > 0 {
+		t.Errorf("%d of %d unplaced, the first: %+v", len(r.Unplaced), len(files), r.Unplaced[0])
+	}
+	docs := map[string]*material.Document{}
+	for _, f := range files {
+		docs[f.Name] = f.Doc
+	}
+	for _, p := range r.Placed {
+		if c := docs[p.File].X509(); p.Part == place.Cert && twin(w.topo, p.Slot) == p.Slot && !c[0].Equal(w.set.Pairs[p.Slot].Leaf()) && p.Slot.Component() != "etcd" {
+			t.Errorf("%s got %s", p.Slot, c[0].Subject)
+		}
+	}
+}
+
+func BenchmarkSort10000(b *testing.B) {
+	w, files := manyFiles(b, 5000)
+	slots := pointers(w.topo)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := place.Sort(slots, files); len(r.Unplaced) > 0 {
+			b.Fatalf("%d unplaced", len(r.Unplaced))
+		}
+	}
+}
+
+// Ten thousand certificates that are all alike to a cluster of eleven slots.
+func BenchmarkSortStrangers10000(b *testing.B) {
+	_, files := manyFiles(b, 5000)
+	slots := pointers(resolve(b, "tectonic", nil, nil))
+	b.ReportAllocs()
+	for b.Loop() {
+		place.Sort(slots, files)
+	}
+}
