@@ -14,12 +14,15 @@ import (
 
 	"certwright/assets/store"
 	"certwright/ui/cli"
+	"certwright/ui/quiet"
 )
 
 // The test binary is certwright itself for the scripts, in a process of its own.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"certwright": func() {
+			cli.Harden()
+			quiet.Restore()
 			dir, _ := os.Getwd()
 			os.Exit(cli.Main(cli.World{
 				Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
