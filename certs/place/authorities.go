@@ -207,20 +207,35 @@ func (s *sorter) elect(open []*role, cas []*cert, ballot map[*cert]map[topology.
 		}
 	}
 	found := assign(len(open), len(cas), edges)
-	for i, r := range open {
-		j, ok := found[i]
-		if !ok { // shared with another authority: not for a name's sake
-			for k := range cas {
-				if table[i][k].score >= caEnough && table[i][k].voted && (!ok || table[i][k].score > table[i][j].score) {
-					j, ok = k, true
-				}
-			}
-		}
-		if ok {
-			s.authority[r.slot.Authority] = cas[j]
-			s.place(r, cas[j], table[i][j].fit.why())
+	settle := func(i, j int) {
+		s.authority[open[i].slot.Authority] = cas[j]
+		s.place(open[i], cas[j], table[i][j].fit.why())
+	}
+	for i := range open {
+		if j, ok := found[i]; ok {
+			settle(i, j)
 		}
 	}
+	for i, r := range open {
+		if has(found, i) {
+			continue
+		}
+		best := -1 // shared with another authority
+		for j, c := range cas {
+			if k := table[i][j]; k.score >= caEnough && (k.voted || s.spare(r, c)) && (best < 0 || k.score > table[i][best].score) {
+				best = j
+			}
+		}
+		if best >= 0 {
+			settle(i, best)
+		}
+	}
+}
+
+// spare says whether a certificate lies under the slot's own file name where no
+// other slot took it from: one that was copied there is meant for both.
+func (s *sorter) spare(r *role, c *cert) bool {
+	return slices.ContainsFunc(c.at, func(w where) bool { return w.file.path.is(r.cert) && len(w.file.claims[w.index]) == 0 })
 }
 
 // neighbours decides between CAs of one authority that are equally good, as

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,38 @@ func TestFilesThatHoldSeveralThings(t *testing.T) {
 				t.Logf("%+v\n%+v", r.Placed, r.Unplaced)
 			}
 		})
+	}
+}
+
+// What lies there twice is meant twice: one certificate in two slots.
+func TestCopiesFillTheSlotsThatTheyAreMeantFor(t *testing.T) {
+	w := worlds(t)[0]
+	own := func(id topology.SlotID) []byte { return material.EncodeCertificates(w.set.Pairs[id].Leaf()) }
+	key := func(id topology.SlotID) []byte { return keyPEM(t, w.set.Pairs[id].Key) }
+	fs := files(map[string][]byte{
+		"a": own("etcd/server"), "b": key("etcd/server"), "c": own("etcd/server"), "d": key("etcd/server"), "etcd-ca": own("etcd/ca"),
+		"ca.crt": own("kube/ca"), "ingress/ca.crt": own("kube/ca"), "apiserver.crt": own("kube/ca"),
+	})
+	r := place.Sort(pointers(w.topo), fs)
+	whole(t, r, fs)
+	for _, p := range []struct {
+		slot topology.SlotID
+		part place.Part
+		want []string
+	}{
+		{"etcd/server", place.Cert, []string{"a", "c"}},
+		{"etcd/peer", place.Cert, []string{"a", "c"}},
+		{"etcd/peer", place.Key, []string{"b", "d"}},
+		{"kube/ca", place.Cert, []string{"ca.crt"}},
+		{"ingress/ca", place.Cert, []string{"ingress/ca.crt"}},
+		{"kube/apiserver", place.Cert, []string{"apiserver.crt"}},
+	} {
+		if got := r.Find(p.slot, p.part); !slices.Contains(p.want, got) {
+			t.Errorf("%s %s: got %q, want one of %q", p.slot, p.part, got, p.want)
+		}
+	}
+	if r.Find("etcd/server", place.Cert) == r.Find("etcd/peer", place.Cert) || r.Find("etcd/server", place.Key) == r.Find("etcd/peer", place.Key) {
+		t.Errorf("one file in two slots where there are two: %+v", r.Placed)
 	}
 }
 

@@ -160,6 +160,59 @@ func (s *sorter) leaves() {
 	}
 	s.lastOnes(free)
 	s.itsOwnCA()
+	s.copies()
+}
+
+// copies fills empty slots with certificates that are in another slot already,
+// and lie there a second time: etcd's server and peer often have one between
+// them. A copy under the slot's own file name is meant for it, whatever it is;
+// any other must do for the slot.
+func (s *sorter) copies() {
+	named := map[string][]*role{}
+	for _, r := range s.roles {
+		if r.slot.Kind == topology.Leaf && s.placed[r] == nil && r.cert.base != "" {
+			named[r.cert.base] = append(named[r.cert.base], r)
+		}
+	}
+	for _, c := range s.certs {
+		if len(s.taken[c]) == 0 || len(c.at) < 2 {
+			continue
+		}
+		for _, w := range c.at {
+			if w.file.placed || w.index > 0 {
+				continue
+			}
+			for _, r := range first(named[w.file.path.base], maxAlikes) {
+				if s.placed[r] == nil && s.at(w.file, r, r.cert) {
+					s.placeAt(r, c, w, "it has this slot's file name; it is the certificate of "+string(s.taken[c][0].slot.ID)+" too")
+					break
+				}
+			}
+			for _, f := range s.fits[c] {
+				if w.file.placed || s.placed[f.role] != nil || f.identity < identified || f.total+s.byIssuer(f.role, c) < plausible || !f.role.does(c) {
+					continue
+				}
+				s.placeAt(f.role, c, w, s.leafReasons(f.role, c)+"; it is the certificate of "+string(s.taken[c][0].slot.ID)+" too")
+			}
+		}
+	}
+}
+
+// does says whether a certificate has all that a slot requires of names and usages.
+func (r *role) does(c *cert) bool {
+	required := 0
+	for _, k := range c.names {
+		if r.names[k] {
+			required++
+		}
+	}
+	return required == r.required && r.usable(c)
+}
+
+// at says whether a file has the path of a slot's file, in its node's folder
+// where there are several nodes.
+func (s *sorter) at(f *file, r *role, want pathName) bool {
+	return f.path.is(want) && (r.slot.Node == "" || slices.Contains(f.path.parts, r.slot.Node) || s.nodes(r) == 1)
 }
 
 // leafReasons says why a leaf is in its slot.

@@ -129,16 +129,17 @@ func Sort(slots []*topology.Slot, files []File) Result {
 
 // sorter is the state of one Sort.
 type sorter struct {
-	roles  []*role // one for each slot
-	cas    []*role // those of CAs
-	files  []*file // in the order of their contents
-	certs  []*cert // each certificate once
-	held   []*held // every private key, in the order of the files
-	keyed  map[string][]*held
-	public map[string][]*file // by public key, of the files that hold it as such
-	has    map[string]*cert   // by public key, a certificate with it
-	tables tables
-	fits   map[*cert][]fitting // what each leaf fits, its issuer left aside
+	roles   []*role                 // one for each slot
+	cas     []*role                 // those of CAs
+	files   []*file                 // in the order of their contents
+	certs   []*cert                 // each certificate once
+	perNode map[topology.SlotID]int // how many slots the profile's slot has become
+	held    []*held                 // every private key, in the order of the files
+	keyed   map[string][]*held
+	public  map[string][]*file // by public key, of the files that hold it as such
+	has     map[string]*cert   // by public key, a certificate with it
+	tables  tables
+	fits    map[*cert][]fitting // what each leaf fits, its issuer left aside
 
 	authority map[topology.AuthorityID]*cert
 	placed    map[*role]*cert // the certificate that each slot got
@@ -161,7 +162,7 @@ func (f *file) kubeconfig() bool { return f.Doc.Format == material.FormatKubecon
 
 func newSorter(slots []*topology.Slot, files []File) *sorter {
 	s := &sorter{
-		keyed: map[string][]*held{}, public: map[string][]*file{}, has: map[string]*cert{}, authority: map[topology.AuthorityID]*cert{},
+		perNode: map[topology.SlotID]int{}, keyed: map[string][]*held{}, public: map[string][]*file{}, has: map[string]*cert{}, authority: map[topology.AuthorityID]*cert{},
 		placed: map[*role]*cert{}, where: map[*role]where{}, taken: map[*cert][]*role{},
 	}
 	s.out.docs = map[slotPart]*material.Document{}
@@ -169,6 +170,7 @@ func newSorter(slots []*topology.Slot, files []File) *sorter {
 		if slot != nil {
 			r := newRole(slot, i)
 			s.roles = append(s.roles, r)
+			s.perNode[slot.ID.Base()]++
 			if slot.Kind == topology.CA {
 				s.cas = append(s.cas, r)
 			}

@@ -22,7 +22,7 @@ func (s *sorter) byName() {
 	}
 	take := func(r *role, part Part, want pathName, doc func(f *file) bool) {
 		for _, f := range free[want.base] {
-			if f.placed || !f.path.is(want) || r.slot.Node != "" && !slices.Contains(f.path.parts, r.slot.Node) && s.nodes(r) > 1 || !doc(f) {
+			if f.placed || !s.at(f, r, want) || !doc(f) {
 				continue
 			}
 			f.placed = true
@@ -43,17 +43,7 @@ func (s *sorter) byName() {
 }
 
 // nodes counts the slots that differ from a role by their node alone.
-func (s *sorter) nodes(r *role) int {
-	n := 0
-	for _, o := range s.roles {
-		if o.slot.ID.Base() == r.slot.ID.Base() {
-			if n++; n > 1 {
-				break
-			}
-		}
-	}
-	return n
-}
+func (s *sorter) nodes(r *role) int { return s.perNode[r.slot.ID.Base()] }
 
 // readable says whether a certificate of the file could be read.
 func (f *file) readable() bool {
