@@ -144,16 +144,24 @@ func sans(payload string) pkix.Extension {
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: value}
 }
 
-// material makes a CA and a leaf with the payload in every field.
-func (h *hostile) material(payload string) (ca, caKey, leaf, leafKey []byte) {
+// material makes a CA and a leaf with a payload in every field, the next one in
+// each; one of a megabyte stands in the common name alone, since more would not
+// be read.
+func (h *hostile) material(payloads ...string) (ca, caKey, leaf, leafKey []byte) {
 	h.t.Helper()
-	if !strings.Contains(payload, "MMMM") {
-		payload += " payload"
+	n := -1
+	next := func() string {
+		n++
+		p := payloads[n%len(payloads)]
+		if n > 0 && len(p) > 2000 {
+			return "x"
+		}
+		return p + " payload"
 	}
 	name := pkix.Name{
-		CommonName: payload, Organization: []string{payload}, OrganizationalUnit: []string{payload, payload}, Country: []string{payload},
-		Province: []string{payload}, Locality: []string{payload}, StreetAddress: []string{payload}, PostalCode: []string{payload}, SerialNumber: payload,
-		ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: payload}},
+		CommonName: next(), Organization: []string{next()}, OrganizationalUnit: []string{next(), next()}, Country: []string{next()},
+		Province: []string{next()}, Locality: []string{next()}, StreetAddress: []string{next()}, PostalCode: []string{next()}, SerialNumber: next(),
+		ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: next()}},
 	}
 	key := func() (*ecdsa.PrivateKey, []byte) {
 		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -181,7 +189,8 @@ func (h *hostile) material(payload string) (ca, caKey, leaf, leafKey []byte) {
 	}
 	lk, leafKey := key()
 	own := name
-	own.CommonName = "leaf " + payload
+	own.CommonName = "leaf " + name.CommonName
+	payload := next()
 	tmpl := &x509.Certificate{
 		SerialNumber: big.NewInt(0x1b5b), Subject: own, NotBefore: h.now.Add(-time.Hour), NotAfter: h.now.AddDate(1, 0, 0),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
@@ -359,5 +368,56 @@ func (h *hostile) profile(payload string) {
 		h.run("topology", "--profile", file)
 		h.run("topology", "--profile", file, "--format", "svg")
 		h.run("prove", "--profile", file)
+	}
+}
+
+// The same in the wizard, on a terminal: three CAs hold all payloads between
+// them, and every screen is gone through.
+func TestTextOfOthersNeverActsOnTheTerminalOfTheWizard(t *testing.T) {
+	r := newRun(t)
+	h := &hostile{t: t, dir: filepath.Join(r.dir, "work"), now: time.Now()}
+	var all []string
+	for _, p := range payloads {
+		all = append(all, p.text)
+	}
+	var plan strings.Builder
+	plan.WriteString("apiVersion: certwright/v1\nprofile: tectonic\ncomponents:\n")
+	for i, component := range []string{"etcd", "kube", "ingress"} {
+		ca, key, _, _ := h.material(all[9*i : 9*i+9]...)
+		h.write(inName(all[9*i+1])+component+".crt", ca) // for whoever looks around
+		h.write(component+".crt", ca)
+		h.write(component+".key", key)
+		fmt.Fprintf(&plan, "  %s: {mode: bring-ca, ca: {cert: %s.crt, key: %s.key}}\n", component, component, component)
+	}
+	h.write("plan.yaml", []byte(plan.String()))
+	presses := 0
+	err := r.onTerminal(func(said string, type_ func(string)) {
+		presses++
+		switch {
+		case presses > 90:
+			type_("\x03y")
+		case strings.Contains(said, "NEXT-STEPS.md") && strings.Contains(said, "certwright status"):
+			type_("q")
+		case presses > 2 && presses%4 != 0: // the rows of every screen but the first are looked at
+			type_("\x1b[B")
+		default:
+			type_("\r")
+		}
+	}, "--config", "plan.yaml", "--theme", "dark")
+	said := r.said("terminal")
+	if err != nil || !strings.Contains(said, "payload") {
+		t.Errorf("%v: %q", err, tail(said))
+	}
+	for _, p := range payloads {
+		i := strings.IndexFunc(p.text, func(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) })
+		if i < 0 || len(p.text) < 4 { // an ESC alone begins every sequence of our own too
+			continue
+		}
+		if raw := p.text[max(0, i-1):min(len(p.text), i+10)]; strings.Contains(said, strings.ToValidUTF8(raw, "")) {
+			t.Errorf("%s: %q is in the stream of the terminal", p.name, raw)
+		}
+	}
+	if i := strings.IndexFunc(said, func(r rune) bool { return r >= 0x80 && unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }); i >= 0 {
+		t.Errorf("%q is in the stream of the terminal", said[max(0, i-80):i+4])
 	}
 }
