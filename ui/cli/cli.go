@@ -11,10 +11,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/afero"
@@ -75,9 +73,9 @@ type app struct {
 
 // Main runs one command and returns the exit status.
 func Main(w World) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, status, stop := untilSignal(context.Background())
 	defer stop()
-	return run(ctx, w)
+	return status(run(ctx, w))
 }
 
 func run(ctx context.Context, w World) (status int) {
