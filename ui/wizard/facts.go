@@ -24,33 +24,15 @@ type factsScreen struct {
 	fields []*factField
 	cursor int
 	from   int
+	nodes  *nodesPane // of profiles with nodes
+	of     string     // the profile that the fields are of
 }
-
-// factField is one row: a value that is typed, or one that is chosen.
-type factField struct {
-	id    string // a fact's name, or one of the ids below
-	title string
-	help  string
-	in    *input
-	// Of a field that is chosen:
-	choices []string // as the plan writes them
-	words   []string // as they are shown
-	err     string   // of a field that is no fact; facts are judged by the flow
-	cleared bool     // emptied by hand: the default stands beside the cursor, not in the field
-}
-
-// The fields that are no facts.
-const (
-	fieldKey       = "\x00key"
-	fieldCALife    = "\x00ca"
-	fieldLeafLife  = "\x00leaf"
-	fieldHierarchy = "\x00hierarchy"
-)
 
 var (
 	keyField   = key.NewBinding(key.WithKeys("tab", "down", "shift+tab", "up"), key.WithHelp("tab/↓ ↑", "field"))
 	keyPick    = key.NewBinding(key.WithKeys("left", "right", " "), key.WithHelp("←/→", "change"))
 	keyDefault = key.NewBinding(key.WithKeys("ctrl+u"), key.WithHelp("ctrl+u", "default"))
+	keyNodes   = key.NewBinding(key.WithKeys("enter", "right", " "), key.WithHelp("enter", "nodes"))
 	keyStep    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "next step"))
 )
 
@@ -58,40 +40,6 @@ func newFacts(e *Env) Screen {
 	s := &factsScreen{Env: e}
 	s.build()
 	return s
-}
-
-// build makes the fields of the profile.
-func (s *factsScreen) build() {
-	p := s.Flow.Profile()
-	s.fields, s.cursor, s.from = nil, 0, 0
-	for _, f := range p.Facts {
-		field := &factField{id: f.Name, title: untrusted.Text(f.Title).Max(40), help: untrusted.Text(f.Help).String()}
-		if len(f.Choices) > 0 {
-			field.choices, field.words = f.Choices, f.Choices
-		} else {
-			field.in = newInput("")
-		}
-		s.fields = append(s.fields, field)
-	}
-	keys := &factField{id: fieldKey, title: "Key", help: "The algorithm of every key that is made here. RSA keys take longer to make, ECDSA P-256 is accepted everywhere."}
-	for _, a := range p.Algorithms {
-		keys.choices = append(keys.choices, a)
-		keys.words = append(keys.words, issue.Algorithm(a).Words())
-	}
-	if len(keys.choices) == 0 {
-		keys.choices, keys.words = []string{string(issue.ECDSAP256)}, []string{issue.ECDSAP256.Words()}
-	}
-	s.fields = append(
-		s.fields, keys,
-		&factField{id: fieldCALife, title: "CA lifetime", in: newInput(""), help: "How long a CA that is made here lasts: 10y, 3650d or 87600h."},
-		&factField{id: fieldLeafLife, title: "Leaf lifetime", in: newInput(""), help: "How long every other certificate lasts; never longer than its CA."},
-		&factField{
-			id: fieldHierarchy, title: "Hierarchy", choices: []string{string(topology.Intermediates), string(topology.Roots)},
-			words: []string{"one root, a CA under it for each", "each CA a root of its own"},
-			help:  "What generate makes: one root whose key can be kept offline and an intermediate for each authority, or a self-signed root for each, as kubeadm does.",
-		},
-	)
-	s.sync()
 }
 
 // sync shows what the flow knows in every field that is not being typed in.
@@ -144,22 +92,58 @@ func shortLife(d, unset plan.Duration) string {
 }
 
 func (s *factsScreen) Open() tea.Cmd {
-	names := s.Flow.Profile().FactNames()
-	if !slices.EqualFunc(names, s.fields[:min(len(names), len(s.fields))], func(n string, f *factField) bool { return n == f.id }) || len(s.fields) != len(names)+4 {
-		s.build()
+	if s.nodes != nil {
+		s.nodes.open = false
 	}
+	s.follow()
 	s.fields[s.cursor].cleared = false
 	s.sync()
 	return nil
 }
 
-func (s *factsScreen) Typing() bool { return s.fields[s.cursor].in != nil }
+// follow makes the fields anew when others are asked.
+func (s *factsScreen) follow() {
+	if s.of != s.Flow.Profile().Name || !slices.EqualFunc(s.wanted(), s.fields, func(id string, f *factField) bool { return id == f.id }) {
+		s.build()
+	}
+}
+
+// table says that the keys go to the table of nodes.
+func (s *factsScreen) table() bool { return s.nodes != nil && s.nodes.open }
+
+func (s *factsScreen) Typing() bool {
+	if s.table() {
+		return s.nodes.typing()
+	}
+	return s.fields[s.cursor].in != nil
+}
+
+// TakesText says that a text which the terminal types may be a paste: lines of
+// a table must not act as keys.
+func (s *factsScreen) TakesText() bool { return s.table() }
 
 func (s *factsScreen) Back() bool { return false }
 
+// Close closes the table of nodes. What was typed there is kept.
+func (s *factsScreen) Close() (tea.Cmd, bool) {
+	if !s.table() {
+		return nil, false
+	}
+	cmd := s.nodes.back()
+	s.follow()
+	s.sync()
+	return cmd, true
+}
+
 func (s *factsScreen) Keys() []key.Binding {
+	if s.table() {
+		return s.nodes.keys()
+	}
 	keys := []key.Binding{keyField}
-	if f := s.fields[s.cursor]; f.in == nil {
+	switch f := s.fields[s.cursor]; {
+	case f.id == fieldNodes:
+		return append(keys, keyNodes)
+	case f.in == nil:
 		keys = append(keys, keyPick)
 	}
 	keys = append(keys, keyStep)
@@ -176,6 +160,11 @@ func (s *factsScreen) given(f *factField) bool {
 }
 
 func (s *factsScreen) Update(msg tea.Msg) tea.Cmd {
+	if s.table() {
+		cmd := s.nodes.update(msg)
+		s.follow()
+		return cmd
+	}
 	k, ok := msg.(tea.KeyMsg)
 	if !ok {
 		return nil
@@ -184,12 +173,15 @@ func (s *factsScreen) Update(msg tea.Msg) tea.Cmd {
 	switch {
 	case k.Paste:
 		return s.edit(f, k)
+	case f.id == fieldNodes && key.Matches(k, keyNodes):
+		s.nodes.show(s.nodes.cursor)
+		return nil
 	case key.Matches(k, keyStep):
 		return s.next()
 	case key.Matches(k, keyField):
 		s.move(k.String() == "tab" || k.String() == "down")
 		return nil
-	case f.in == nil && (key.Matches(k, keyPick) || k.String() == "h" || k.String() == "l"):
+	case f.in == nil && f.id != fieldNodes && (key.Matches(k, keyPick) || k.String() == "h" || k.String() == "l"):
 		return s.pick(f, k.String() == "left" || k.String() == "h")
 	case f.in == nil:
 		switch k.String() {
@@ -294,10 +286,14 @@ func (s *factsScreen) next() tea.Cmd {
 
 // JumpTo moves to the field that a blocker is about.
 func (s *factsScreen) JumpTo(b flow.Blocker) tea.Cmd {
+	row, _, atNode := nodeProblemOf(b.Where, "")
 	for i, f := range s.fields {
-		if f.id == b.Where {
+		if f.id == b.Where || f.id == fieldNodes && strings.HasPrefix(b.Where, "nodes") {
 			s.cursor = i
 		}
+	}
+	if atNode && s.nodes != nil {
+		s.nodes.show(row)
 	}
 	return nil
 }
@@ -307,6 +303,9 @@ func (s *factsScreen) problem(f *factField) string {
 	if f.err != "" {
 		return f.err
 	}
+	if f.id == fieldNodes {
+		return s.nodesProblem()
+	}
 	for _, p := range s.Flow.FactProblems() {
 		if p.Fact == f.id {
 			return p.Message
@@ -315,14 +314,38 @@ func (s *factsScreen) problem(f *factField) string {
 	return ""
 }
 
+// nodesProblem is the first thing that is wrong with the nodes. A file that is
+// still being read is not wrong.
+func (s *factsScreen) nodesProblem() string {
+	reading, err := s.Flow.ReadingNodes()
+	switch {
+	case reading:
+		return ""
+	case err != nil:
+		return untrusted.Text(s.Flow.Blockers(flow.StepFacts)[0].Message).Max(400)
+	}
+	for _, p := range s.Flow.FactProblems() {
+		if text, ok := nodesBlocker(flow.Blocker{Where: p.Fact, Message: p.Message}); ok {
+			return text
+		}
+		if p.Fact == "nodes" {
+			return p.Message
+		}
+	}
+	return ""
+}
+
 // Urgent is what the field under the cursor has wrong, ahead of those above it.
 func (s *factsScreen) Urgent() (Status, bool) {
+	if s.table() {
+		return s.nodes.urgent()
+	}
 	f := s.fields[s.cursor]
 	if f.err != "" {
 		return Status{theme.BadSign, f.title + ": " + sentence(f.err, "")}, true
 	}
 	for _, b := range s.Flow.Blockers(flow.StepFacts) {
-		if b.Where == f.id {
+		if b.Where == f.id || f.id == fieldNodes && strings.HasPrefix(b.Where, "nodes") {
 			return Status{theme.BadSign, blockerText(s.Flow, b)}, true
 		}
 	}
@@ -330,6 +353,9 @@ func (s *factsScreen) Urgent() (Status, bool) {
 }
 
 func (s *factsScreen) Status() Status {
+	if s.table() {
+		return s.nodes.status()
+	}
 	for _, f := range s.fields {
 		if f.err != "" {
 			return Status{theme.BadSign, f.title + ": " + sentence(f.err, "")}

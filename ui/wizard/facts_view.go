@@ -12,6 +12,9 @@ import (
 )
 
 func (s *factsScreen) View(w, h int) string {
+	if s.table() {
+		return s.nodes.view(w, h)
+	}
 	if w >= wideWidth && h >= 20 {
 		left := w / 2
 		l := box{title: "Facts", focus: true}.draw(s.Theme, s.list(inner(left), h-2), left, h)
@@ -98,6 +101,8 @@ func (s *factsScreen) row(f *factField, here bool, title, w int) string {
 	mark := s.Theme.MarkWidth()
 	room := w - l.Width() - mark - 1
 	switch {
+	case f.id == fieldNodes:
+		l.Col(theme.Plain, s.Theme.Cut(s.nodesWords(), room-2)+" "+s.Theme.Border().Right, room)
 	case f.in == nil:
 		b := s.Theme.Border()
 		word := s.chosen(f)
@@ -113,10 +118,10 @@ func (s *factsScreen) row(f *factField, here bool, title, w int) string {
 		l.Col(theme.Faint, " "+orElse(s.Flow.Topology().Facts.Get(f.id), s.whenEmpty(f)), room-1)
 	case here:
 		f.in.add(l, role, room, true)
-	case f.in.Value() == "":
+	case s.value(f) == "":
 		l.Col(theme.Faint, s.whenEmpty(f), room)
 	case s.isDefault(f):
-		l.Col(theme.Faint, untrusted.Text(f.in.Value()).String(), room)
+		l.Col(theme.Faint, untrusted.Text(s.value(f)).String(), room)
 	default:
 		l.Col(theme.Plain, untrusted.Text(f.in.Value()).String(), room)
 	}
@@ -124,10 +129,26 @@ func (s *factsScreen) row(f *factField, here bool, title, w int) string {
 	switch {
 	case s.problem(f) != "":
 		sign = theme.BadSign
-	case f.in != nil && f.in.Value() == "" && !here:
+	case f.id == fieldNodes && s.readingNodes():
+		sign = theme.BusySign
+	case f.in != nil && s.value(f) == "" && !here:
 		sign = theme.NoSign // optional, and empty
 	}
 	return l.Plain(" ").Mark(sign).Fit(w)
+}
+
+// value is what a field holds. What nobody typed follows other facts, or a file
+// of nodes that was read just now.
+func (s *factsScreen) value(f *factField) string {
+	if v := f.in.Value(); !s.isDefault(f) || f.cleared {
+		return v
+	}
+	return s.Flow.Topology().Facts.Get(f.id)
+}
+
+func (s *factsScreen) readingNodes() bool {
+	reading, _ := s.Flow.ReadingNodes()
+	return reading
 }
 
 // whenEmpty stands in an empty field that may be empty.
@@ -169,6 +190,9 @@ func (s *factsScreen) servers() []*topology.Slot {
 func (s *factsScreen) featured() *topology.Slot {
 	var best *topology.Slot
 	values := s.Flow.Topology().Facts.List(s.fields[s.cursor].id)
+	if nodes := s.Flow.Topology().Nodes; s.fields[s.cursor].id == fieldNodes && len(nodes) > 0 {
+		values = append([]string{nodes[0].Name}, nodes[0].Addresses...)
+	}
 	score := -1
 	for _, slot := range s.servers() {
 		n := len(slot.RequiredNames())

@@ -175,9 +175,12 @@ func (r *root) arrive() tea.Cmd {
 	return r.screen().Open()
 }
 
-// slotsOpen says that material from files is on screen, so that a change on
+// slotsOpen says that what came from files is on screen, so that a change on
 // disk must show.
 func (r *root) slotsOpen() bool {
+	if _, nodes := r.env.Flow.Nodes(); nodes != "" && r.at == flow.StepFacts {
+		return true
+	}
 	switch r.at {
 	case flow.StepCA, flow.StepCerts, flow.StepTopology, flow.StepReview:
 		return len(r.env.Flow.Due(topology.BringCA))+len(r.env.Flow.Due(topology.BringCerts)) > 0

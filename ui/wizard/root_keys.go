@@ -27,7 +27,7 @@ func (r *root) key(k tea.KeyMsg) tea.Cmd {
 		return nil
 	}
 	switch {
-	case r.typed.on && r.typed.take(k), !r.typed.on && r.typed.begins(k, r.takesPEM()) && r.typed.take(k):
+	case r.typed.on && r.typed.take(k), !r.typed.on && r.typed.begins(k, r.takesPEM() || r.takesText()) && r.typed.take(k):
 		return r.env.Tick(r.typed.pause(), burstMsg{r.typed.gen})
 	case r.typed.on:
 		return tea.Batch(r.keys(r.typed.end()), r.one(k))
@@ -100,6 +100,11 @@ func (r *root) digit(k tea.KeyMsg) (flow.Step, bool) {
 }
 
 func (r *root) back(s Screen) tea.Cmd {
+	if c, ok := s.(closer); ok {
+		if cmd, closed := c.Close(); closed {
+			return cmd
+		}
+	}
 	if s.Back() {
 		return nil
 	}
@@ -163,4 +168,9 @@ func (r *root) takesPEM() bool {
 		return t.TakesPEM()
 	}
 	return r.at == flow.StepCA || r.at == flow.StepCerts
+}
+
+func (r *root) takesText() bool {
+	t, ok := r.screen().(textTaker)
+	return ok && t.TakesText()
 }

@@ -27,6 +27,7 @@ type fakeRunner struct {
 	write   func(ctx context.Context, e flow.Write) flow.Written
 	save    func(flow.Save) flow.Saved
 	filled  func(flow.SortFolder) flow.Filled
+	nodes   func(flow.ReadNodes) flow.NodesRead
 	// ran are the effects in order.
 	ran []flow.Effect
 }
@@ -52,6 +53,11 @@ func (f *fakeRunner) Run(ctx context.Context, e flow.Effect, progress func(flow.
 		changed := f.changed
 		f.changed = nil
 		return flow.Looked{Changed: changed}
+	case flow.ReadNodes:
+		if f.nodes != nil {
+			return f.nodes(e)
+		}
+		return flow.NodesRead{Gen: e.Gen}
 	case flow.SortFolder:
 		if f.filled != nil {
 			return f.filled(e)

@@ -49,6 +49,12 @@ type (
 	// Of others the CA and Certs steps may; elsewhere a PEM block is refused
 	// before the screen sees it.
 	pemTaker interface{ TakesPEM() bool }
+	// textTaker is a screen that says whether a text without PEM may be pasted
+	// into it now, on a terminal that types what is pasted too.
+	textTaker interface{ TakesText() bool }
+	// closer is a screen in which esc may close something that has an answer to
+	// hand over: Close does so before Back is asked.
+	closer interface{ Close() (tea.Cmd, bool) }
 	// helper adds paragraphs of its own to the help overlay.
 	helper interface{ Help() []string }
 	// urgent is a screen whose own words go before the blockers of its step now,

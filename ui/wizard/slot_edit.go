@@ -23,6 +23,7 @@ type pathPrompt struct {
 	forFolder  bool // the folder that every field is filled from
 	candidates []string
 	note       string
+	hint       string // what stands there otherwise
 }
 
 type (
@@ -211,7 +212,7 @@ func (p *pathPrompt) lines(label string, w int) []string {
 			}
 		}
 	default:
-		below.Add(theme.Faint, "tab completes, ~ is your home, and what it names is checked as you type")
+		below.Add(theme.Faint, p.Theme.Cut(orElse(p.hint, "tab completes, ~ is your home, and what it names is checked as you type"), w-3))
 	}
 	return []string{th.Line().Plain(" ").Add(theme.Bold, label).Fit(w), line.Fit(w), below.Fit(w)}
 }

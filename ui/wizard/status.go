@@ -19,6 +19,9 @@ func blockerText(s *flow.State, b flow.Blocker) string {
 				what = f.Title + ": " + what
 			}
 		}
+		if text, ok := nodesBlocker(b); ok {
+			what = upper(text)
+		}
 	}
 	return sentence(what, b.Fix)
 }
