@@ -122,7 +122,7 @@ func TestEnterAcceptsEverything(t *testing.T) {
 	}{
 		{"tectonic", enter(40)},
 		{"calico", append([]string{"3"}, enter(60)...)},
-		{"kubernetes", append([]string{"2", "", "", "", "", "", "", "10.0.0.10"}, enter(60)...)},
+		{"kubernetes", append([]string{"2", "", "", "", "", "", "", "", "10.0.0.10"}, enter(60)...)},
 	} {
 		t.Run(c.profile, func(t *testing.T) {
 			disk := afero.NewMemMapFs()
@@ -217,5 +217,81 @@ func TestBackGoesBack(t *testing.T) {
 	}
 	if strings.Count(text, "Cluster name [prod]") < 2 {
 		t.Errorf("the name was lost, or not asked again:\n%s", text)
+	}
+}
+
+// Three nodes are typed, with mistakes on the way; a fourth is begun, and ended
+// with Enter.
+func TestNodesAreTyped(t *testing.T) {
+	disk := afero.NewMemMapFs()
+	input := []string{
+		"2", "", "", "", "", "", // profile, five facts
+		"3",
+		"CP_0", "CP-0", "", "10.0.0.300", "10.0.0.10 fd00:0::10",
+		"cp-0", "cp-1", "back", "cp-1", "1", "10.0.0.10", "10.0.0.11",
+		"worker-0", "help", "", "back", "2", "10.0.0.20",
+		"",
+	}
+	text, err := session(t, disk, "", append(input, enter(60)...)...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	speakable(t, strings.NewReplacer("«", "", "»", "").Replace(text))
+	golden(t, "kubernetes-nodes", steady(text))
+	got, err := afero.ReadFile(disk, "/work/generated/certwright.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Parse("certwright.yaml", got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Nodes) != 3 || p.Nodes[0].Name != "cp-0" || p.Nodes[1].Role != topology.ControlPlane || p.Nodes[2].Role != topology.Worker || p.Nodes[0].Addresses[1] != "fd00::10" {
+		t.Errorf("the plan has %+v", p.Nodes)
+	}
+}
+
+func TestNodesFromAFile(t *testing.T) {
+	disk := afero.NewMemMapFs()
+	for name, text := range map[string]string{
+		"bad.csv":   "name,role,addresses\ncp-0,control-plane,10.0.0.10\nw-0,worker,10.0.0.10\n",
+		"nodes.csv": "name,role,addresses\ncp-0,control-plane,10.0.0.10\nw-0,worker,10.0.0.20\n",
+	} {
+		if err := afero.WriteFile(disk, "/work/"+name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	input := []string{"2", "", "", "", "", "", "2", "none.csv", "2", "bad.csv", "", "back", "", "nodes.csv"}
+	text, err := session(t, disk, "", append(input, enter(60)...)...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, want := range []string{"none.csv", "does not exist", "bad.csv:3:12", "10.0.0.10 is an address of node cp-0 already", "Good: nodes 2, control planes 1, workers 1."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not said:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "Node name") {
+		t.Error("the facts of a single node are asked although there is a table")
+	}
+}
+
+// Back and forth between the three ways, and a table offered again.
+func TestNodesAreOfferedAgain(t *testing.T) {
+	input := []string{
+		"2", "", "", "", "", "",
+		"3", "cp-0", "", "10.0.0.10", "w-0", "", "10.0.0.20", "", // two are typed
+		"back", "", "", "", "10.0.0.11", "-", "", // the first gets another address, the second goes
+		"back", "1", "", "10.0.0.30", // one node after all
+		"back", "back", "back", "3", "", "", "back", "back", "back", "1",
+	}
+	text, err := session(t, afero.NewMemMapFs(), "", append(input, enter(60)...)...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, want := range []string{"Name of node 1 (- leaves it out) [cp-0]", "Addresses of cp-0, blanks between them [10.0.0.10]", "Good: nodes 1, control planes 1, workers 0.", "Node addresses [10.0.0.30]"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not said:\n%s", want, text)
+		}
 	}
 }

@@ -35,11 +35,14 @@ func (s *session) profile() error {
 	return s.next()
 }
 
-// facts asks each fact in order; back goes to the fact before.
+// facts asks each fact in order; back goes to the question before.
 func (s *session) facts() error {
-	facts := s.State.Profile().Facts
-	for i := 0; i < len(facts); {
-		err := s.fact(facts[i])
+	for i := 0; ; {
+		asked := s.factQuestions()
+		if i >= len(asked) {
+			break
+		}
+		err := asked[i]()
 		switch {
 		case errors.Is(err, errStay):
 		case errors.Is(err, errBack) && i > 0:
@@ -54,6 +57,28 @@ func (s *session) facts() error {
 		return err
 	}
 	return s.next()
+}
+
+// factQuestions are the questions about the facts that are asked now. Where
+// there may be several nodes, that is asked before what describes a single one,
+// so that its answer changes only what follows.
+func (s *session) factQuestions() []func() error {
+	var out []func() error
+	asked := s.State.Facts()
+	nodes := s.State.Profile().HasNodes()
+	for _, f := range s.State.Profile().Facts {
+		if nodes && f.PerNode {
+			nodes = false
+			out = append(out, s.nodes)
+		}
+		if slices.ContainsFunc(asked, func(a topology.Fact) bool { return a.Name == f.Name }) {
+			out = append(out, func() error { return s.fact(f) })
+		}
+	}
+	if nodes {
+		out = append(out, s.nodes)
+	}
+	return out
 }
 
 func (s *session) fact(f topology.Fact) error {
