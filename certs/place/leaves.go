@@ -239,48 +239,50 @@ func (s *sorter) issuerWords(r *role, c *cert) string {
 	return ""
 }
 
-// lastOnes fills a slot with a certificate that nothing but its issuer speaks
-// for, where it is the only one left under the CA and the slot the only one left
-// that it could be in: its subject or its names are wrong, and check will say so.
+// lastOnes fills slots with certificates that nothing but their issuer and their
+// usages speak for: a client of etcd may bear any name. It does so only where as
+// many are left as slots that they can be in, so that none is chosen over another.
 func (s *sorter) lastOnes(free []*cert) {
-	type side struct {
-		roles []*role
-		certs []*cert
-	}
-	left := map[topology.AuthorityID]*side{}
+	var open []*role
 	for _, r := range s.roles {
 		if r.slot.Kind == topology.Leaf && s.placed[r] == nil && s.authority[r.slot.Authority] != nil {
-			if left[r.slot.Authority] == nil {
-				left[r.slot.Authority] = &side{}
-			}
-			left[r.slot.Authority].roles = append(left[r.slot.Authority].roles, r)
+			open = append(open, r)
 		}
 	}
-	for _, c := range free {
-		if len(s.taken[c]) > 0 || c.signs() {
-			continue
-		}
-		for a, sd := range left {
-			if rel := c.to(s.authority[a]); rel == child || rel == below {
-				sd.certs = append(sd.certs, c)
+	left := slices.DeleteFunc(slices.Clone(free), func(c *cert) bool { return len(s.taken[c]) > 0 || c.signs() })
+	if len(open)*len(left) > maxLast {
+		return
+	}
+	var edges []edge
+	for i, r := range open {
+		for j, c := range left {
+			if rel := c.to(s.authority[r.slot.Authority]); (rel == child || rel == below) && r.usable(c) {
+				f := r.fit(c, false)
+				edges = append(edges, edge{i, j, max(1, maxLast+f.total)})
 			}
 		}
 	}
-	for _, r := range s.roles {
-		sd := left[r.slot.Authority]
-		if sd == nil || len(sd.roles) > fewNodes || len(sd.certs) > fewNodes || s.placed[r] != nil {
+	for _, part := range parts(len(open), len(left), edges) {
+		rows, cols := positions(part, func(e edge) int { return e.row }), positions(part, func(e edge) int { return e.col })
+		if len(rows) != len(cols) {
 			continue
 		}
-		able := slices.DeleteFunc(slices.Clone(sd.certs), func(c *cert) bool { return !r.usable(c) || len(s.taken[c]) > 0 })
-		if len(able) != 1 {
-			continue
+		why := "the last certificate under the CA of %s, for the last empty slot"
+		if len(rows) > 1 {
+			why = "one of the last certificates under the CA of %s, for the last empty slots; any would do as well"
 		}
-		open := slices.DeleteFunc(slices.Clone(sd.roles), func(o *role) bool { return !o.usable(able[0]) || s.placed[o] != nil })
-		if len(open) == 1 {
-			s.place(r, able[0], fmt.Sprintf("the last certificate under the CA of %s, for the last empty slot", r.slot.Authority))
+		found := assign(len(open), len(left), part)
+		for _, i := range rows {
+			if j, ok := found[i]; ok {
+				s.place(open[i], left[j], fmt.Sprintf(why, open[i].slot.Authority))
+			}
 		}
 	}
 }
+
+// maxLast bounds the pairs of what is left; beyond, much more is wrong with a
+// pile than one certificate.
+const maxLast = 10_000
 
 // usable says whether a certificate has the slot's usages: without a likeness
 // of names and subjects that is all there is to go by.
