@@ -16,22 +16,13 @@ import (
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
+	"certwright/flow/plan"
 )
 
-// CAKeyFate says what becomes of the keys of the CAs that are made here, which
-// the set keeps in ca/ and no program reads from there.
-type CAKeyFate string
-
-// The fates.
-const (
-	CAKeysPlain     CAKeyFate = "plain"     // as they are, mode 0600; also the zero value
-	CAKeysEncrypted CAKeyFate = "encrypted" // sealed with age and a passphrase
-	CAKeysDiscard   CAKeyFate = "discard"   // not written at all
-)
-
-// CAKeys is a fate, with what it takes.
+// CAKeys is the fate of the keys in ca/, with what it takes.
 type CAKeys struct {
-	Fate CAKeyFate
+	// Fate, when it is not empty, goes before that of the plan.
+	Fate plan.CAKeyFate
 	// Passphrase seals the keys. It is the caller's, who clears it.
 	Passphrase []byte
 	// work is the base-2 logarithm of scrypt's rounds, 0 for age's own (18, about
@@ -70,8 +61,11 @@ func NewPassphrase() []byte {
 
 // protect gives the keys in ca/ the fate that was chosen, in p.Files. What a
 // program must read elsewhere stays as it is, and a note says where and why.
-func (k CAKeys) protect(ctx context.Context, p *flow.Prepared, dir string, progress func(flow.Progress)) error {
-	if k.Fate == "" || k.Fate == CAKeysPlain {
+func (k CAKeys) protect(ctx context.Context, chosen *plan.Plan, p *flow.Prepared, dir string, progress func(flow.Progress)) error {
+	if k.Fate == "" {
+		k.Fate = chosen.Keys.CAKeys
+	}
+	if k.Fate == "" || k.Fate == plan.CAKeysPlain {
 		return nil
 	}
 	var at []int
@@ -83,7 +77,7 @@ func (k CAKeys) protect(ctx context.Context, p *flow.Prepared, dir string, progr
 	if len(at) == 0 {
 		return nil
 	}
-	if k.Fate == CAKeysEncrypted && len(k.Passphrase) == 0 {
+	if k.Fate == plan.CAKeysEncrypted && len(k.Passphrase) == 0 {
 		return errors.New("the keys of CAs are to be encrypted, and no passphrase was given; name a file that holds one: --ca-passphrase-file FILE")
 	}
 	for _, note := range staysPlain(p, at) {
@@ -96,7 +90,7 @@ func (k CAKeys) protect(ctx context.Context, p *flow.Prepared, dir string, progr
 			return err
 		}
 		f := &p.Files[i]
-		if k.Fate == CAKeysEncrypted {
+		if k.Fate == plan.CAKeysEncrypted {
 			progress(flow.Progress{Stage: "seal", Item: f.Path, Done: n, Total: len(at)})
 			sealed, err := k.seal(f.Data)
 			if err != nil {
@@ -109,7 +103,7 @@ func (k CAKeys) protect(ctx context.Context, p *flow.Prepared, dir string, progr
 		clear(f.Data)
 		f.Data = nil
 	}
-	if k.Fate == CAKeysDiscard {
+	if k.Fate == plan.CAKeysDiscard {
 		p.Files = slices.DeleteFunc(p.Files, func(f layout.File) bool {
 			return f.Kind == layout.KindCAKey && strings.HasPrefix(f.Path, "ca/")
 		})
@@ -253,7 +247,7 @@ func (k CAKeys) rewrite(page []byte, dir string) []byte {
 	}
 	blocks := []string{"The keys of the CAs that were made here were not kept, as it was asked for. Nothing can be issued from these CAs again, and none of their " +
 		"certificates renewed: before the first of them ends, a new set with new CAs must take the place of this one, everywhere."}
-	if k.Fate == CAKeysEncrypted {
+	if k.Fate == plan.CAKeysEncrypted {
 		ca := untrusted.Text(dir + "/ca")
 		blocks = []string{
 			"`ca/` holds the keys of the CAs that were made here, sealed with [age](https://age-encryption.org) and the passphrase of this run. " +

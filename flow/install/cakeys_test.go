@@ -62,7 +62,7 @@ func unseal(t *testing.T, data []byte, pass string) []byte {
 func TestEncryptedCAKeysOpenWithAgeAndBelongToTheirCAs(t *testing.T) {
 	for _, hierarchy := range []topology.Hierarchy{"", topology.Roots} {
 		w := world(t)
-		w.CAKeys = install.CAKeys{Fate: install.CAKeysEncrypted, Passphrase: []byte("a passphrase of the test")}.Quick()
+		w.CAKeys = install.CAKeys{Fate: plan.CAKeysEncrypted, Passphrase: []byte("a passphrase of the test")}.Quick()
 		p := defaults(t)
 		p.Hierarchy = hierarchy
 		dir, prepared := write(t, w, p, false)
@@ -121,7 +121,7 @@ func TestEncryptedCAKeysOpenWithAgeAndBelongToTheirCAs(t *testing.T) {
 
 func TestDiscardedCAKeysAreNowhereButWhereAProgramReadsThem(t *testing.T) {
 	w := world(t)
-	w.CAKeys = install.CAKeys{Fate: install.CAKeysDiscard}
+	w.CAKeys = install.CAKeys{Fate: plan.CAKeysDiscard}
 	dir, prepared := write(t, w, defaults(t), false)
 	all := files(t, dir)
 	for name := range all {
@@ -144,7 +144,7 @@ func TestDiscardedCAKeysAreNowhereButWhereAProgramReadsThem(t *testing.T) {
 
 func TestEncryptionWithoutAPassphraseWritesNothing(t *testing.T) {
 	w := world(t)
-	w.CAKeys = install.CAKeys{Fate: install.CAKeysEncrypted}
+	w.CAKeys = install.CAKeys{Fate: plan.CAKeysEncrypted}
 	_, err := install.Prepare(context.Background(), w, answers(t, defaults(t)), nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "--ca-passphrase-file") {
 		t.Errorf("got %v", err)
@@ -153,7 +153,7 @@ func TestEncryptionWithoutAPassphraseWritesNothing(t *testing.T) {
 
 func TestASetThatIsRenderedAgainIsSealedAgain(t *testing.T) {
 	w := world(t)
-	w.CAKeys = install.CAKeys{Fate: install.CAKeysEncrypted, Passphrase: []byte("a passphrase of the test")}.Quick()
+	w.CAKeys = install.CAKeys{Fate: plan.CAKeysEncrypted, Passphrase: []byte("a passphrase of the test")}.Quick()
 	a := answers(t, defaults(t))
 	first, err := install.Prepare(context.Background(), w, a, nil, nil)
 	if err != nil {
@@ -188,7 +188,7 @@ func TestWhatStaysPlainIsToldForEveryLayout(t *testing.T) {
 	} {
 		t.Run(c.profile+" "+c.layouts[0], func(t *testing.T) {
 			w := world(t)
-			w.CAKeys = install.CAKeys{Fate: install.CAKeysDiscard}
+			w.CAKeys = install.CAKeys{Fate: plan.CAKeysDiscard}
 			profile, err := profiles.Load(c.profile)
 			if err != nil {
 				t.Fatal(err)

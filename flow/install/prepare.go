@@ -213,6 +213,9 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	}
 	saved := a.Plan.Explicit(a.Profile)
 	saved.Output.Dir = dir
+	if w.CAKeys.Fate != "" {
+		saved.Keys.CAKeys = w.CAKeys.Fate
+	}
 	saved.Resolve(w.Dir)
 	planText, err := saved.Relative(dir).Marshal()
 	if err == nil && len(planText) > yamlfile.MaxBytes && a.Plan.NodesFrom != "" {
@@ -229,7 +232,7 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	if err != nil {
 		return err
 	}
-	if err := w.CAKeys.protect(ctx, p, dir, progress); err != nil {
+	if err := w.CAKeys.protect(ctx, saved, p, dir, progress); err != nil {
 		return err
 	}
 	if w.Draw != nil {

@@ -72,6 +72,11 @@ func (c *checker) facts() {
 }
 
 func (c *checker) keys() {
+	switch f := c.p.Keys.CAKeys; f {
+	case "", CAKeysPlain, CAKeysEncrypted, CAKeysDiscard:
+	default:
+		c.bad("keys.ca-keys", "%q is not known; use plain, encrypted or discard", string(f))
+	}
 	allowed := algorithms(c.profile)
 	if a := c.p.Keys.Algorithm; a != "" && !slices.Contains(allowed, a) {
 		words := make([]string, len(allowed))

@@ -37,6 +37,7 @@ func (p *Plan) Marshal() ([]byte, error) {
 	}
 	keys := &node{flow: true}
 	keys.text("algorithm", string(p.Keys.Algorithm))
+	keys.text("ca-keys", string(p.Keys.CAKeys))
 	doc.add("keys", keys)
 	validity := &node{flow: true}
 	if p.Validity.CA != 0 {

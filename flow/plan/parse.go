@@ -248,7 +248,7 @@ func (p *Plan) Explicit(profile *topology.Profile) *Plan {
 		out.Components[id] = c
 	}
 	if out.Keys.Algorithm == "" {
-		out.Keys = d.Keys
+		out.Keys.Algorithm = d.Keys.Algorithm
 	}
 	if out.Validity.CA == 0 {
 		out.Validity.CA = d.Validity.CA

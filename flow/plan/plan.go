@@ -41,7 +41,19 @@ type Plan struct {
 // Keys says what kind of keys are made.
 type Keys struct {
 	Algorithm issue.Algorithm `yaml:"algorithm,omitempty"` // empty: ecdsa-p256
+	CAKeys    CAKeyFate       `yaml:"ca-keys,omitempty"`   // empty: plain
 }
+
+// CAKeyFate says what becomes of the keys of the CAs that are made here, which
+// the set keeps in ca/ and no program reads from there.
+type CAKeyFate string
+
+// The fates.
+const (
+	CAKeysPlain     CAKeyFate = "plain"     // as they are, mode 0600
+	CAKeysEncrypted CAKeyFate = "encrypted" // sealed with age and a passphrase, which is no part of a plan
+	CAKeysDiscard   CAKeyFate = "discard"   // not written at all
+)
 
 // Validity is how long certificates made here last. Zero: the default.
 type Validity struct {

@@ -53,7 +53,7 @@ func TestParseReadsEveryField(t *testing.T) {
 	want := &Plan{
 		APIVersion: "certwright/v1", Profile: "tectonic",
 		Facts:    map[string]string{"cluster.name": "demo", "cluster.domain": "example.com", "service.cidr": "10.3.0.0/16"},
-		Keys:     Keys{issue.ECDSAP256},
+		Keys:     Keys{Algorithm: issue.ECDSAP256},
 		Validity: Validity{Duration(87600 * time.Hour), Duration(8760 * time.Hour)},
 		Components: map[topology.ComponentID]Component{
 			"etcd":     {Mode: topology.Generate},
@@ -83,6 +83,7 @@ func TestWrongPlansAreRefusedWithLineAndColumn(t *testing.T) {
 		{"unknown field of a component", head + "components: {etcd: {mod: generate}}\n", `plan.yaml:3:21: components.etcd: unknown field "mod"; did you mean mode?`},
 		{"duplicate component", head + "components:\n  etcd: {}\n  etcd: {}\n", "plan.yaml:5:3: components.etcd: is set twice, first in line 4; keep one"},
 		{"life without a unit", head + "validity: {leaf: 365}\n", `plan.yaml:3:18: validity.leaf: "365" has no unit; write hours, days or years: 8760h, 365d, 1y`},
+		{"a fate of CA keys that there is not", head + "keys: {ca-keys: encrypt}\n", `plan.yaml:3:17: keys.ca-keys: "encrypt" is not known; use plain, encrypted or discard`},
 		{"life of nothing", head + "validity: {leaf: 0h}\n", `plan.yaml:3:18: validity.leaf: "0h" is not more than zero; write a time like 8760h, 365d or 1y`},
 		{"negative life", head + "validity: {ca: -1h}\n", `plan.yaml:3:16: validity.ca: "-1h" is not more than zero; write a time like 8760h, 365d or 1y`},
 		{"life of ages", head + "validity: {ca: 101y}\n", `plan.yaml:3:16: validity.ca: "101y" is more than 100 years`},

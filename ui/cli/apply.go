@@ -143,8 +143,7 @@ nothing. Relative paths in the plan start from where the plan lies.`,
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			fate, err := keys.choice()
-			if err != nil {
+			if _, err := keys.choice(); err != nil {
 				return err
 			}
 			if f.file == "" {
@@ -166,7 +165,7 @@ nothing. Relative paths in the plan start from where the plan lies.`,
 			}
 			w := a.world()
 			w.OpenKeys = force
-			if w.CAKeys, err = a.caKeys(c.Context(), &keys, fate, install.MakesCAs(ans), dryRun, force); err != nil {
+			if w.CAKeys, err = a.caKeys(c.Context(), &keys, p, install.MakesCAs(ans), dryRun, force); err != nil {
 				return a.applied(output, nil, nil, dryRun, err)
 			}
 			defer clear(w.CAKeys.Passphrase)

@@ -13,6 +13,7 @@ import (
 
 	"certwright/certs/untrusted"
 	"certwright/flow/install"
+	"certwright/flow/plan"
 )
 
 // caKeyFlags say what becomes of the keys of the CAs that are made.
@@ -29,18 +30,18 @@ func (f *caKeyFlags) add(c *cobra.Command) {
 }
 
 // choice is the fate that the flags ask for, "" when they ask for none.
-func (f *caKeyFlags) choice() (install.CAKeyFate, error) {
-	fate := install.CAKeyFate(f.fate)
+func (f *caKeyFlags) choice() (plan.CAKeyFate, error) {
+	fate := plan.CAKeyFate(f.fate)
 	switch fate {
-	case "", install.CAKeysPlain, install.CAKeysEncrypted, install.CAKeysDiscard:
+	case "", plan.CAKeysPlain, plan.CAKeysEncrypted, plan.CAKeysDiscard:
 	default:
 		return "", usage("--ca-key %s: use plain, encrypted or discard", untrusted.Text(f.fate))
 	}
 	if f.encrypt || f.file != "" {
-		if fate != "" && fate != install.CAKeysEncrypted {
+		if fate != "" && fate != plan.CAKeysEncrypted {
 			return "", usage("--ca-key %s excludes --encrypt-ca-keys and --ca-passphrase-file", fate)
 		}
-		fate = install.CAKeysEncrypted
+		fate = plan.CAKeysEncrypted
 	}
 	return fate, nil
 }
@@ -52,12 +53,18 @@ const minPassphrase = 12
 // caKeys is what the pipeline needs for the fate: a passphrase from a file, or
 // one that is made, shown once and typed back. It asks for none when there are
 // no keys to seal, and for a run that writes nothing.
-func (a *app) caKeys(ctx context.Context, f *caKeyFlags, fate install.CAKeyFate, needed, dryRun, force bool) (install.CAKeys, error) {
+func (a *app) caKeys(ctx context.Context, f *caKeyFlags, p *plan.Plan, needed, dryRun, force bool) (install.CAKeys, error) {
+	fate, err := f.choice()
+	if err != nil {
+		return install.CAKeys{}, err
+	}
 	k := install.CAKeys{Fate: fate}
-	if fate != install.CAKeysEncrypted || !needed {
+	if fate == "" {
+		fate = p.Keys.CAKeys
+	}
+	if fate != plan.CAKeysEncrypted || !needed {
 		return k, nil
 	}
-	var err error
 	switch {
 	case f.file != "":
 		k.Passphrase, err = a.passphraseOf(f.file, force)

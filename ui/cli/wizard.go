@@ -96,8 +96,8 @@ func (a *app) home() string {
 func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	w, save := a.world(), a.answersFile()
 	var p *plan.Plan
-	fate, err := f.keys.choice()
-	if err != nil {
+	var err error
+	if _, err = f.keys.choice(); err != nil {
 		return err
 	}
 	if !f.wantsPlain(a) && !a.terminal() {
@@ -113,7 +113,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		return err
 	}
 	// Asked before the first screen: bubbletea has the terminal after it.
-	if w.CAKeys, err = a.caKeys(c.Context(), &f.keys, fate, true, false, false); err != nil {
+	if w.CAKeys, err = a.caKeys(c.Context(), &f.keys, p, true, false, false); err != nil {
 		return err
 	}
 	defer clear(w.CAKeys.Passphrase)
