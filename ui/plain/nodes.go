@@ -51,7 +51,7 @@ func again(err error) error {
 
 // nodesFile takes the nodes from a file, and says each line of it that is wrong.
 func (s *session) nodesFile(from string) error {
-	path, err := s.ask("File", from)
+	path, err := s.askValue("File", from)
 	if err != nil {
 		return again(err)
 	}
@@ -142,7 +142,7 @@ func (s *session) node(typed, before []topology.Node) (n *topology.Node, gone bo
 	case len(typed) > 0:
 		question += " (Enter when there is none)"
 	}
-	name, err := s.ask(question, n.Name)
+	name, err := s.askValue(question, n.Name)
 	if err != nil {
 		return nil, false, err
 	}
@@ -181,7 +181,7 @@ func (s *session) rest(typed []topology.Node, n *topology.Node) (again bool, err
 	}
 	n.Role = []topology.Role{topology.ControlPlane, topology.Worker}[i]
 	for {
-		text, err := s.ask("Addresses of "+untrusted.Text(n.Name).Max(253)+", blanks between them", strings.Join(n.Addresses, " "))
+		text, err := s.askValue("Addresses of "+untrusted.Text(n.Name).Max(253)+", blanks between them", strings.Join(n.Addresses, " "))
 		switch {
 		case errors.Is(err, errBack):
 			return true, nil

@@ -129,6 +129,21 @@ func (s *session) ask(question, preset string) (string, error) {
 	return line, nil
 }
 
+// askValue is ask for a value of one line. A PEM block that was pasted there is
+// read to its end, so that no line of it answers a question, and is repeated
+// nowhere.
+func (s *session) askValue(question, preset string) (string, error) {
+	answer, err := s.ask(question, preset)
+	if err != nil || !strings.HasPrefix(answer, "-----BEGIN ") {
+		return answer, err
+	}
+	if _, err := s.pasted(answer); err != nil {
+		return "", err
+	}
+	s.say("Error: that was a PEM block, and here a value is asked.")
+	return "", errStay
+}
+
 // line reads one line. When the input or the context ends, the person left.
 func (s *session) line() (string, error) {
 	if s.ctx.Err() != nil || !s.in.Scan() {

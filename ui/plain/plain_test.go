@@ -295,3 +295,24 @@ func TestNodesAreOfferedAgain(t *testing.T) {
 		}
 	}
 }
+
+// A key that is pasted where a value is asked answers nothing and is repeated
+// nowhere.
+func TestAPastedKeyIsNoValue(t *testing.T) {
+	key := []string{"-----BEGIN PRIVATE KEY-----", "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f", "-----END PRIVATE KEY-----"}
+	input := append([]string{"2"}, key...)
+	input = append(input, "", "", "", "", "", "3")
+	input = append(append(input, key...), "cp-0", "")
+	input = append(append(input, key...), "10.0.0.10", "")
+	text, err := session(t, afero.NewMemMapFs(), "", append(input, enter(60)...)...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	text = regexp.MustCompile(`«[^»]*»`).ReplaceAllString(text, "") // what the terminal itself showed
+	if n := strings.Count(text, "a private key is read from a file only"); n != 3 {
+		t.Errorf("a key was refused %d times, want 3:\n%s", n, text)
+	}
+	if strings.Contains(strings.ToLower(text), "mc4caqaw") {
+		t.Errorf("a line of the key is repeated:\n%s", text)
+	}
+}

@@ -89,7 +89,7 @@ func (s *session) fact(f topology.Fact) error {
 	if f.Optional {
 		title += " (may be empty; - makes it so)"
 	}
-	answer, err := s.ask(title, s.State.Topology().Facts.Get(f.Name))
+	answer, err := s.askValue(title, s.State.Topology().Facts.Get(f.Name))
 	if err != nil {
 		if errors.Is(err, errStay) {
 			s.say("%s: %s", f.Title, f.Help)
@@ -205,7 +205,7 @@ func (s *session) material(at flow.Step) error {
 
 func (s *session) folder() error {
 	for {
-		answer, err := s.ask("Folder to take all files from, or Enter to give them one by one", "")
+		answer, err := s.askValue("Folder to take all files from, or Enter to give them one by one", "")
 		if errors.Is(err, errStay) {
 			continue
 		}
@@ -410,7 +410,7 @@ func (s *session) review() error {
 	s.say("%d files will be in %s: %d new, %d replaced, %d removed, %d unchanged.", len(p.Files), untrusted.Text(p.Survey.Dir).Max(1000),
 		counts[flow.Added], counts[flow.Overwrite]+counts[flow.Takeover], counts[flow.Remove], counts[flow.Same])
 	s.say("All %d connections were proved by %d handshakes.", len(p.Topology.Edges), len(p.Handshakes))
-	dir, err := s.ask("Directory", p.Survey.Dir)
+	dir, err := s.askValue("Directory", p.Survey.Dir)
 	if err != nil {
 		return err
 	}
