@@ -13,6 +13,7 @@ import (
 const (
 	forCACN   = 40 // the CA's common name that we would have issued
 	forCAFlag = 5  // it says CA:TRUE
+	forNewest = 8  // of several certificates of one CA, the one that lasts longest
 	forClose  = 4  // made when the others were, or beside them: only between equals
 	caEnough  = 30 // what a CA needs to be thought of
 )
@@ -194,6 +195,19 @@ func (s *sorter) elect(open []*role, cas []*cert, ballot map[*cert]map[topology.
 				if !table[i][j].direct && ballot[cas[j]][r.slot.Authority] != nil {
 					table[i][j].score = 0
 				}
+			}
+		}
+	}
+	newest := map[string]*cert{} // by name and key
+	for _, c := range cas {
+		if id := string(c.x.RawSubject) + c.key; newest[id] == nil || c.x.NotAfter.After(newest[id].x.NotAfter) {
+			newest[id] = c
+		}
+	}
+	for j, c := range cas {
+		for i := range open {
+			if table[i][j].score >= caEnough && newest[string(c.x.RawSubject)+c.key] == c {
+				table[i][j].score += forNewest
 			}
 		}
 	}

@@ -31,6 +31,7 @@ const (
 	forOwnBase   = 15  // its last element alone
 	forNodePath  = 25  // the slot's node is a folder of the path
 	forWord      = 8   // × words of the slot's name in the path, at most two
+	forKey       = 6   // its private key lies here
 	forContainer = 10  // it comes in the form that the slot is used in
 
 	againstNames    = 10 // for each name where the slot has none, at most three

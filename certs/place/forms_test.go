@@ -271,6 +271,29 @@ func TestNamesDecideBetweenTwins(t *testing.T) {
 	}
 }
 
+// A certificate and its successor: the successor counts, of a CA and of a leaf.
+func TestTheRenewedOneCounts(t *testing.T) {
+	w := worlds(t)[0]
+	for _, id := range []topology.SlotID{"etcd/ca", "etcd/client", "kube/ca", "kube/apiserver"} {
+		p := w.set.Pairs[id]
+		for _, years := range []int{-3, 3} {
+			template := again(p.Leaf())
+			template.NotBefore, template.NotAfter = template.NotBefore.AddDate(years, 0, 0), template.NotAfter.AddDate(years, 0, 0)
+			template.SubjectKeyId = p.Leaf().SubjectKeyId
+			by := w.set.Root
+			if w.topo.Slot(id).Kind == topology.Leaf {
+				by = w.set.Pairs[w.topo.CASlot(w.topo.Slot(id).Authority).ID]
+			}
+			items := append(w.items(t), item{data: material.EncodeCertificates(sign(t, template, by, p.Key)), name: "other"})
+			fs, _ := pile(items, 1)
+			r := place.Sort(pointers(w.topo), fs)
+			if got := r.Find(id, place.Cert) == "other"; got != (years > 0) {
+				t.Errorf("%s, the other one %d years later: placed %v", id, years, got)
+			}
+		}
+	}
+}
+
 func TestWhyAFileIsUnplaced(t *testing.T) {
 	w := worlds(t)[0]
 	p := w.set.Pairs
@@ -287,6 +310,7 @@ func TestWhyAFileIsUnplaced(t *testing.T) {
 		{"the root", material.EncodeCertificates(w.set.Root.Leaf()), "a CA above etcd/ca, kube/ca and ingress/ca"},
 		{"a copy", material.EncodeCertificates(p["kube/apiserver"].Certificates...), "the same certificate as good/"},
 		{"a key's copy", keyPEM(t, p["kube/apiserver"].Key), "the same private key as in good/"},
+		{"a public key's copy", publicPEM(t, p["kube/service-account"].Key.Public()), "the same public key as in good/"},
 		{"another CA", material.EncodeCertificates(sign(t, caTemplate("Corp CA"), nil, stranger)), "a CA that issued nothing here: CN=Corp CA"},
 		{"another leaf of the CA", material.EncodeCertificates(sign(t, again(p["kube/kubelet"].Leaf()), p["kube/ca"], stranger)), "the CA of kube issued it, but no slot that is still empty"},
 		{"a key without a certificate", keyPEM(t, stranger), "a private key whose certificate is not here"},

@@ -135,7 +135,7 @@ func (s *sorter) leaves() {
 		}
 	}
 	slices.SortFunc(free, byHash)
-	fits := s.fits
+	fits, newer := s.fits, recency(free)
 	lists := make([][]edge, len(free))
 	row := map[*role]int{}
 	for i, r := range s.roles {
@@ -148,7 +148,10 @@ func (s *sorter) leaves() {
 				continue
 			}
 			if score := f.total + s.byIssuer(f.role, c); score >= plausible {
-				lists[col] = append(lists[col], edge{row[f.role], col, score})
+				if len(s.keyed[c.key]) > 0 {
+					score += forKey
+				}
+				lists[col] = append(lists[col], edge{row[f.role], col, score*fine + newer[col]})
 			}
 		}
 	})
@@ -213,6 +216,26 @@ func (r *role) does(c *cert) bool {
 // where there are several nodes.
 func (s *sorter) at(f *file, r *role, want pathName) bool {
 	return f.path.is(want) && (r.slot.Node == "" || slices.Contains(f.path.parts, r.slot.Node) || s.nodes(r) == 1)
+}
+
+// fine divides a point of evidence, for what counts only between equals.
+const fine = 1024
+
+// recency ranks certificates by their end, below fine: of one that was renewed
+// and its successor the successor is meant.
+func recency(certs []*cert) []int {
+	var ends []int64
+	for _, c := range certs {
+		ends = append(ends, c.x.NotAfter.Unix())
+	}
+	slices.Sort(ends)
+	ends = slices.Compact(ends)
+	out := make([]int, len(certs))
+	for i, c := range certs {
+		at, _ := slices.BinarySearch(ends, c.x.NotAfter.Unix())
+		out[i] = (at + 1) * (fine - 1) / len(ends)
+	}
+	return out
 }
 
 // leafReasons says why a leaf is in its slot.

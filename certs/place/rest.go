@@ -118,6 +118,11 @@ func (s *sorter) unplaced(f *file) (why, copyOf string) {
 	case d.CRLs > 0:
 		return "a revocation list", ""
 	case len(d.PublicKeys) > 0:
+		id := keyID(d.PublicKeys[0])
+		if i := slices.IndexFunc(s.public[id], func(o *file) bool { return o.placed }); i >= 0 {
+			name := s.public[id][i].Name
+			return "the same public key as in " + untrusted.Text(name).String(), name
+		}
 		return "a public key that belongs to nothing here", ""
 	case f.kubeconfig():
 		return "a kubeconfig without a certificate in it", ""

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -44,6 +45,7 @@ func folderAsJSON(l *install.Loaded) folderJSON {
 const (
 	manyNodes  = 16 // nodes of one slot whose certificates are acceptable
 	manyCopies = 3  // files that repeat one
+	manyFiles  = 20 // files that repeat any
 )
 
 // printFolder writes the verdict on a folder: slot by slot, then the whole,
@@ -89,8 +91,15 @@ func (a *app) printFolder(l *install.Loaded) {
 	if !l.OK() {
 		word = "not acceptable"
 	}
-	a.printf("\n%s: %s, %d missing, %d unplaced; %d of %s acceptable\n", word, tally(append(all, l.Findings...)),
-		len(l.Sorted.Missing), len(l.Sorted.Unplaced), good, count(len(l.Slots), "slot"))
+	copies, more := copied(l.Sorted.Unplaced), ""
+	if copies > 0 {
+		more = fmt.Sprintf(", %d copies", copies)
+		if copies == 1 {
+			more = ", 1 copy"
+		}
+	}
+	a.printf("\n%s: %s, %d missing, %d unplaced%s; %d of %s acceptable\n", word, tally(append(all, l.Findings...)),
+		len(l.Sorted.Missing), len(l.Sorted.Unplaced)-copies, more, good, count(len(l.Slots), "slot"))
 }
 
 // quietNodes counts, for each slot that every node has, those without a finding.
@@ -138,28 +147,44 @@ func (a *app) printSlot(slot *topology.Slot, s *install.LoadedSlot, placed []pla
 	}
 }
 
-// printUnplaced lists the files that fit nowhere; many copies of one in a line.
+// printUnplaced lists the files that fit nowhere; many copies of one in a line,
+// and very many by their number.
 func (a *app) printUnplaced(files []place.Unplaced) {
 	if len(files) == 0 {
 		return
 	}
 	a.printf("\nunplaced\n")
-	copies := map[string][]string{}
+	copies, all := map[string][]string{}, copied(files)
 	for _, u := range files {
-		if u.Copy != "" {
-			copies[u.Copy] = append(copies[u.Copy], untrusted.Text(u.File).String())
-		}
+		copies[u.Copy] = append(copies[u.Copy], untrusted.Text(u.File).String())
 	}
+	told := map[string]bool{"": true}
 	for _, u := range files {
 		of := copies[u.Copy]
 		switch {
+		case u.Copy != "" && all > manyFiles:
 		case u.Copy == "" || len(of) <= manyCopies:
 			a.printf("  %s\n            %s\n", untrusted.Text(u.File), u.Why)
-		case of[0] == untrusted.Text(u.File).String():
-			slices.Sort(of[1:])
+		case !told[u.Copy]:
 			a.printf("  %s and %d more\n            copies of what is in %s\n", strings.Join(of[:manyCopies], ", "), len(of)-manyCopies, untrusted.Text(u.Copy))
 		}
+		told[u.Copy] = true
 	}
+	if all > manyFiles {
+		i := slices.IndexFunc(files, func(u place.Unplaced) bool { return u.Copy != "" })
+		a.printf("  %d copies of certificates and keys that lie in other files too\n            the first is %s: %s\n", all, untrusted.Text(files[i].File), files[i].Why)
+	}
+}
+
+// copied counts the files that repeat others.
+func copied(files []place.Unplaced) int {
+	n := 0
+	for _, u := range files {
+		if u.Copy != "" {
+			n++
+		}
+	}
+	return n
 }
 
 func findingsText(findings []check.Finding) string {
