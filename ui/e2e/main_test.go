@@ -28,7 +28,11 @@ func TestMain(m *testing.M) {
 }
 
 func buildAndRun(m *testing.M) (int, error) {
-	if program = os.Getenv("CERTWRIGHT_E2E_BINARY"); program != "" {
+	if given := os.Getenv("CERTWRIGHT_E2E_BINARY"); given != "" {
+		var err error
+		if program, err = filepath.Abs(given); err != nil {
+			return 0, err
+		}
 		return m.Run(), nil
 	}
 	dir, err := os.MkdirTemp("", "certwright-e2e-")
@@ -37,7 +41,7 @@ func buildAndRun(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "certwright")
-	build := exec.Command("go", "build", "-trimpath", "-o", program, "certwright")
+	build := exec.Command("go", "build", "-o", program, "certwright")
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build certwright: %w\n%s", err, out)
 	}
@@ -79,11 +83,17 @@ func environment(home string, more ...string) []string {
 	return append([]string{"HOME=" + home, "PATH=" + path, "LANG=C.UTF-8", "TERM=xterm-256color", "SHELL=/bin/sh"}, more...)
 }
 
+// command is certwright with arguments, not yet started.
+func command(dir, home string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Env = dir, environment(home)
+	return cmd
+}
+
 // headless runs certwright without a terminal.
 func headless(t *testing.T, dir string, args ...string) (status int, out string) {
 	t.Helper()
-	cmd := exec.Command(program, args...)
-	cmd.Dir, cmd.Env = dir, environment(t.TempDir())
+	cmd := command(dir, t.TempDir(), args...)
 	b, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
@@ -131,6 +141,13 @@ func read(t *testing.T, elements ...string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // holds fails unless a file has each of the texts in it.

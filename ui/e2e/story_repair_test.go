@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -34,9 +33,7 @@ func TestStoryRepairACertificateInAnotherWindow(t *testing.T) {
 
 	// In the other window: the CA has issued it again.
 	reissued := read(t, dir, "reissued.crt")
-	if err := os.WriteFile(filepath.Join(dir, "pki", "server.crt"), []byte(reissued), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "pki", "server.crt"), reissued)
 	s.see("4 of 4 ready", "All that this step asks for is usable")
 	s.seeRow("✓", "etcd server")
 

@@ -150,7 +150,7 @@ func TestStorySuspendAndGoOn(t *testing.T) {
 	s.see("demox-api.example.com")
 	s.press("C-z")
 	s.see("Stopped", "shell>")
-	s.write("stty -a >stopped; echo here I am")
+	s.write("stty -a >stopped; echo here \"I am\"")
 	s.press("Enter")
 	s.seeRow("here I am")
 	s.resize(100, 30) // while it sleeps
@@ -162,7 +162,7 @@ func TestStorySuspendAndGoOn(t *testing.T) {
 	s.see("[Components]")
 	s.press("C-c", "C-c")
 	s.see("here I am", "shell>")
-	s.write("stty -a >after; echo the end")
+	s.write("stty -a >after; echo the \"end\"")
 	s.press("Enter")
 	s.seeRow("the end")
 	// The window is another, so its size differs; nothing else may.
@@ -173,6 +173,7 @@ func TestStorySuspendAndGoOn(t *testing.T) {
 			t.Errorf("the terminal's mode, %s:\n%s\nwant\n%s", then, got, before)
 		}
 	}
-	s.press("C-d")
+	s.write("exit 0")
+	s.press("Enter")
 	s.ends(0)
 }

@@ -39,14 +39,9 @@ func run(name string) error {
 	if err != nil {
 		return err
 	}
-	program := filepath.Join(top, "bin", "certwright")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	build := exec.Command("go", "build", "-o", program, "certwright")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build certwright: %w", err)
+	program, err := programIn(top)
+	if err != nil {
+		return err
 	}
 	work, home := filepath.Join(top, "work"), filepath.Join(top, "home")
 	for _, dir := range []string{work, home} {
@@ -73,4 +68,22 @@ func run(name string) error {
 	}
 	fmt.Printf("\ncertwright ended with status %d. The program is %s; remove %s when you have seen enough.\n", cmd.ProcessState.ExitCode(), program, top)
 	return nil
+}
+
+// programIn is the program to hand over: the one that the tests would drive, or
+// one that is built below top.
+func programIn(top string) (string, error) {
+	if program := os.Getenv("CERTWRIGHT_E2E_BINARY"); program != "" {
+		return filepath.Abs(program)
+	}
+	program := filepath.Join(top, "bin", "certwright")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	build := exec.Command("go", "build", "-o", program, "certwright")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("build certwright: %w", err)
+	}
+	return program, nil
 }
