@@ -155,8 +155,7 @@ func (s *factsScreen) Keys() []key.Binding {
 
 // given says that the person changed the field.
 func (s *factsScreen) given(f *factField) bool {
-	_, ok := s.Flow.Plan().Facts[f.id]
-	return ok
+	return s.Flow.Topology().Facts.Given[f.id]
 }
 
 func (s *factsScreen) Update(msg tea.Msg) tea.Cmd {
