@@ -326,3 +326,37 @@ func TestWhyAFileIsUnplaced(t *testing.T) {
 		})
 	}
 }
+
+// Calico's documented API server certificate signed itself, says CA:TRUE, and is
+// the APIService's caBundle as well: one file for both slots, or two.
+func TestACertificateThatIsItsOwnCA(t *testing.T) {
+	var w *world
+	for _, one := range worlds(t) {
+		if one.name == "calico" {
+			w = one
+		}
+	}
+	p := w.set.Pairs["apiserver/server"]
+	template := again(p.Leaf())
+	template.IsCA, template.KeyUsage = true, x509.KeyUsageDigitalSignature|x509.KeyUsageCertSign
+	own := material.EncodeCertificates(sign(t, template, nil, p.Key))
+	for _, copies := range []int{1, 2} {
+		items := without(w.items(t), "apiserver/ca", "apiserver/server")
+		items = append(items, item{data: keyPEM(t, p.Key), slot: "apiserver/server", part: place.Key})
+		for i := range copies {
+			items = append(items, item{data: own, name: fmt.Sprintf("own-%d", i)})
+		}
+		fs, names := pile(items, 2)
+		for i := range copies {
+			delete(names, fmt.Sprintf("own-%d", i))
+		}
+		r := place.Sort(pointers(w.topo), fs)
+		expect(t, w, r, names)
+		whole(t, r, fs)
+		for _, id := range []topology.SlotID{"apiserver/ca", "apiserver/server"} {
+			if !strings.HasPrefix(r.Find(id, place.Cert), "own-") {
+				t.Errorf("%d copies: %s got %q", copies, id, r.Find(id, place.Cert))
+			}
+		}
+	}
+}

@@ -384,6 +384,9 @@ func (s *sorter) bestPlace(r *role, c *cert) where {
 		if w.index > 0 {
 			n += 20
 		}
+		if len(w.file.claims[w.index]) > 0 {
+			n += 50 // another slot has it from here
+		}
 		return n - chain*min(w.chain, 9)
 	}
 	// Of equals the first counts, by content and then by name.

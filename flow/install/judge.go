@@ -263,14 +263,14 @@ func (j *folderJudge) configs() {
 }
 
 // named is the slot whose kubeconfig has that name, for one without a client
-// certificate that could tell; nil where the slot has another.
+// certificate in it that could tell: a kubelet's names a file of the node.
 func (j *folderJudge) named(f place.File) *topology.Slot {
 	if slices.ContainsFunc(f.Doc.Certificates, func(x material.Certificate) bool { return strings.HasPrefix(x.Source, "users/") }) {
 		return nil
 	}
 	name := "/" + strings.ReplaceAll(f.Name, `\`, "/")
 	for _, k := range j.l.Topology.Kubeconfigs {
-		if strings.HasSuffix(name, "/"+k.File) && (k.Node == "" || strings.Contains(name, "/"+k.Node+"/")) && j.l.Slots[k.Slot] == nil {
+		if strings.HasSuffix(name, "/"+k.File) && (k.Node == "" || strings.Contains(name, "/"+k.Node+"/")) {
 			j.l.Sorted.Unplaced = slices.DeleteFunc(j.l.Sorted.Unplaced, func(u place.Unplaced) bool { return u.File == f.Name })
 			return j.l.Topology.Slot(k.Slot)
 		}
