@@ -453,7 +453,11 @@ func (s *session) done() {
 	if r.Backup != "" {
 		s.say("What was replaced is kept in %s.", untrusted.Text(r.Backup).Max(1000))
 	}
-	for _, n := range r.Notes {
+	notes := r.Notes
+	if p, _ := s.State.Prepared(); p != nil { // what stays in plain of keys that were sealed, and the like
+		notes = append(slices.Clip(notes), p.Notes...)
+	}
+	for _, n := range notes {
 		s.say("Note: %s.", untrusted.Text(n).Max(1000))
 	}
 	s.say("Read next: %s", filepath.Join(dir, "NEXT-STEPS.md"))
