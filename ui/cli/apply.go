@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"certwright/assets/store"
 	"certwright/certs/check"
@@ -114,11 +113,9 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 		return ans, nil // the check names the key and the flag
 	}
 	for _, l := range locked {
-		fmt.Fprintf(a.Err, "Passphrase of %s (%s): ", untrusted.Text(l.File), l.Slot)
-		pass, err := term.ReadPassword(int(a.In.Fd()))
-		fmt.Fprintln(a.Err)
+		pass, err := a.secret(a.ctx, fmt.Sprintf("Passphrase of %s (%s): ", untrusted.Text(l.File), l.Slot))
 		if err != nil {
-			return nil, fmt.Errorf("read the passphrase: %w", err)
+			return nil, err
 		}
 		ans.Passphrases[l.Slot] = pass
 	}

@@ -3,8 +3,10 @@
 package cli_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -45,5 +47,26 @@ func TestASignalEndsApplyBeforeAnythingIsWritten(t *testing.T) {
 				t.Errorf("it left %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// A person who has no passphrase at hand can leave: ctrl+c ends the question, and
+// the terminal shows again what is typed.
+func TestCtrlCLeavesThePassphraseQuestion(t *testing.T) {
+	r := newRun(t)
+	r.put("plan.yaml", fmt.Sprintf(secretsPlan, "ecdsa-p256"))
+	asked := false
+	err := r.onTerminal(func(all string, type_ func(string)) {
+		if strings.Contains(all, "Type it back") && !asked {
+			asked = true
+			type_("half of it\x03")
+		}
+	}, "apply", "-f", "plan.yaml", "--encrypt-ca-keys")
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
+		t.Errorf("got %v, want exit status 130: %q", err, tail(r.said("terminal")))
+	}
+	if left, err := os.ReadDir(filepath.Join(r.dir, "work")); err != nil || len(left) != 1 {
+		t.Errorf("it left %v, %v", left, err)
 	}
 }
