@@ -58,7 +58,7 @@ func TestOneCAForEtcdAndKubeOpensEtcdToKube(t *testing.T) {
 			through = append(through, o.Client)
 		}
 	}
-	want := []topology.SlotID{"etcd/server", "etcd/peer", "kube/apiserver", "kube/kubelet", "identity/client"}
+	want := []topology.SlotID{"etcd/peer", "kube/apiserver", "kube/kubelet", "identity/client"}
 	if !slices.Equal(through, want) {
 		t.Errorf("etcd is open beyond its edges to %v, want %v", through, want)
 	}
@@ -172,7 +172,7 @@ func TestWhatACAOpens(t *testing.T) {
 		if r := got[""]; len(r.Servers)+len(r.Clients) != 0 || !r.Key {
 			t.Errorf("the root opens %v and %v: verifiers trust the intermediates", r.Servers, r.Clients)
 		}
-		if o := got["etcd/ca"]; !slices.Equal(o.Servers, etcd) || o.As != "" || !slices.Equal(o.Clients, []string{"etcd-peers", "apiserver-etcd"}) {
+		if o := got["etcd/ca"]; !slices.Equal(o.Servers, etcd) || o.As != "" || !slices.Equal(o.Clients, []string{"etcd-peers", "apiserver-etcd", "etcd-gateway"}) {
 			t.Errorf("etcd/ca: %+v", o)
 		}
 		if o := got["kube/ca"]; !slices.Equal(o.Servers, kube) || !strings.Contains(o.As, "system:masters") {

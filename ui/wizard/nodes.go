@@ -5,6 +5,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/certs/topology"
+	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/ui/theme"
 )
@@ -28,6 +29,7 @@ type nodesPane struct {
 type nodeEdit struct {
 	row   int // behind the last one for a new node
 	fresh bool
+	was   string // its name before
 	node  topology.Node
 	cell  nodeCell
 	in    *input
@@ -253,17 +255,9 @@ func otherRole(r topology.Role) topology.Role {
 	return topology.ControlPlane
 }
 
-// change changes a copy of the table and hands it to the flow; with an edit of
-// a new node the copy has a row more.
-func (p *nodesPane) change(how func([]topology.Node), edits ...*nodeEdit) tea.Cmd {
+// change changes a copy of the table and hands it to the flow.
+func (p *nodesPane) change(how func([]topology.Node)) tea.Cmd {
 	nodes := cloneTable(p.table())
-	for _, e := range edits {
-		if e.row >= len(nodes) {
-			nodes = append(nodes, topology.Node{})
-			e.row = len(nodes) - 1
-		}
-		p.cursor = e.row
-	}
 	how(nodes)
 	return p.set(nodes)
 }
@@ -291,10 +285,11 @@ func (p *nodesPane) undo() tea.Cmd {
 	before := p.before
 	table, from := p.Flow.Nodes()
 	p.before = &nodesBefore{table, from}
-	cmd := p.Do(flow.LoadNodes{Path: before.from})
-	if before.from == "" {
-		cmd = p.Do(flow.SetNodes{Nodes: before.table})
+	var e flow.Event = flow.SetNodes{Nodes: before.table}
+	if before.from != "" {
+		e = flow.LoadNodes{Path: before.from}
 	}
+	cmd := p.Do(e)
 	p.clamp()
 	return cmd
 }
@@ -306,7 +301,7 @@ func (p *nodesPane) paste(text string) tea.Cmd {
 		err = errTooManyNodes
 	}
 	if err != nil {
-		p.Say(Status{theme.BadSign, err.Error() + "."})
+		p.Say(Status{theme.BadSign, untrusted.Text(err.Error()).String() + "."})
 		return nil
 	}
 	nodes := append(cloneTable(p.table()), more...)
