@@ -8,7 +8,6 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/certs/topology"
-	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/ui/theme"
 )
@@ -230,19 +229,4 @@ func (s *modesScreen) Status() Status {
 		return Status{Text: count(certs, "certificate") + " to hand over: you are asked in the next step."}
 	}
 	return Status{Text: count(cas, "CA") + " and " + count(certs, "certificate") + " to hand over: you are asked in the next two steps."}
-}
-
-// Help is what each component is for.
-func (s *modesScreen) Help() []string {
-	var out []string
-	for _, c := range s.components() {
-		out = append(out, untrusted.Text(c.Title).Max(40)+": "+untrusted.Text(c.Help).String()+".")
-		for _, id := range c.Slots {
-			slot := s.Flow.Topology().Slot(id)
-			if slot.Purpose != "" {
-				out[len(out)-1] += " " + untrusted.Text(slot.Title).Max(40) + ": " + untrusted.Text(slot.Purpose).String()
-			}
-		}
-	}
-	return out
 }

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -42,7 +43,7 @@ func (p *nodesPane) single() []topology.Node {
 }
 
 func (p *nodesPane) begin(row int, n topology.Node, cell nodeCell) {
-	p.edit = &nodeEdit{row: row, node: cloneTable([]topology.Node{n})[0]}
+	p.edit = &nodeEdit{row: row, was: n.Name, node: cloneTable([]topology.Node{n})[0]}
 	p.edit.to(cell)
 }
 
@@ -74,7 +75,7 @@ func (p *nodesPane) editKey(k tea.KeyMsg) tea.Cmd {
 		text := string(k.Runes)
 		switch {
 		case severalNodes(text, e.cell):
-			return tea.Sequence(p.accept(), p.paste(text))
+			return tea.Batch(p.accept(), p.paste(text))
 		case looksLikeBase64(strings.TrimSpace(text)):
 			p.Say(Status{theme.BadSign, "that looks like the body of a key or a certificate. It was neither kept nor shown."})
 			return nil
@@ -116,7 +117,28 @@ func (p *nodesPane) accept() tea.Cmd {
 		p.clamp()
 		return nil
 	}
-	return p.change(func(nodes []topology.Node) { nodes[e.row] = e.node }, e)
+	nodes := cloneTable(p.table())
+	p.cursor = p.rowOf(nodes, e)
+	if p.cursor == len(nodes) {
+		nodes = append(nodes, topology.Node{})
+	}
+	nodes[p.cursor] = e.node
+	return p.set(nodes)
+}
+
+// rowOf is where a typed row belongs. The file that the table comes from may
+// have changed meanwhile, and then the row is found by the name that it had.
+func (p *nodesPane) rowOf(nodes []topology.Node, e *nodeEdit) int {
+	switch {
+	case e.fresh:
+		return len(nodes)
+	case e.row < len(nodes) && nodes[e.row].Name == e.was:
+		return e.row
+	}
+	if i := slices.IndexFunc(nodes, func(n topology.Node) bool { return n.Name == e.was }); i >= 0 {
+		return i
+	}
+	return len(nodes)
 }
 
 func (p *nodesPane) pathKey(k tea.KeyMsg) tea.Cmd {

@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -280,4 +282,64 @@ func BenchmarkNodesView(b *testing.B) {
 			d.frame()
 		}
 	})
+}
+
+// Any keys in the table: the window is whole, and esc leads out with the steps
+// in order.
+func TestNodesSurviveAnyKeys(t *testing.T) {
+	keys := []string{
+		"a", "enter", "esc", "x", "r", "f", "n", "u", "up", "down", "home", "end", "pgup", "pgdown", "tab", "shift+tab", "left", "right",
+		"space", "backspace", "ctrl+u", "ctrl+w", "delete", "?", "f1", "1", "0", ".", ",", "é", "PASTE", "READ",
+	}
+	rng := rand.New(rand.NewPCG(7, 11))
+	rounds := 40
+	if testing.Short() {
+		rounds = 4
+	}
+	for round := range rounds {
+		d := driveNodes(t, setup{})
+		d.runner.nodes = func(e flow.ReadNodes) flow.NodesRead {
+			nodes, err := plan.ParseNodes("nodes.csv", []byte(threeNodes))
+			if rng.IntN(3) == 0 {
+				nodes, err = nil, errors.New("gone")
+			}
+			return flow.NodesRead{Gen: e.Gen, Nodes: nodes, Err: err}
+		}
+		d.toNodes().press("enter")
+		for range 80 {
+			switch k := keys[rng.IntN(len(keys))]; k {
+			case "PASTE":
+				d.paste([]string{threeNodes, "10.0.0.1", evil, "w,worker,10.9.9.9"}[rng.IntN(4)])
+			case "READ": // the file changed under the pane
+				d.run(d.root.do(flow.LoadNodes{Path: "nodes.csv"}))
+			default:
+				d.press(k)
+			}
+			size := [][2]int{{80, 24}, {60, 16}, {61, 19}, {120, 40}, {200, 60}}[rng.IntN(5)]
+			d.size(size[0], size[1]).whole()
+		}
+		for i := 0; d.root.env.Flow.At() != flow.StepProfile; i++ {
+			if i > 6 {
+				t.Fatalf("round %d: esc does not lead out\n%s", round, d.frame())
+			}
+			d.press("esc")
+		}
+	}
+}
+
+// While a row is typed its file changes: the row goes where its name is now.
+func TestAFileThatChangesUnderATypedRow(t *testing.T) {
+	d := driveNodes(t, setup{})
+	text := threeNodes
+	d.runner.nodes = func(e flow.ReadNodes) flow.NodesRead {
+		nodes, err := plan.ParseNodes("nodes.csv", []byte(text))
+		return flow.NodesRead{Gen: e.Gen, Nodes: nodes, Err: err}
+	}
+	d.toNodes().press("enter", "f").write("nodes.csv").press("enter", "end", "enter", "tab", "tab", "ctrl+u").write("10.0.0.99")
+	text = "name,role,addresses\ncp-0,control-plane,10.0.0.10\nworker-0,worker,10.0.0.20\nworker-1,worker,10.0.0.21\n"
+	d.run(d.root.do(flow.LoadNodes{Path: "nodes.csv"}))
+	d.press("enter")
+	if got := d.nodes(); len(got) != 3 || got[1].Name != "worker-0" || joinAddresses(got[1]) != "10.0.0.99" || joinAddresses(got[2]) != "10.0.0.21" {
+		t.Errorf("nodes are %+v", got)
+	}
 }

@@ -1,8 +1,6 @@
 package wizard
 
 import (
-	"strings"
-
 	"certwright/certs/check"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
@@ -153,38 +151,6 @@ func (s *slotScreen) filledStatus() Status {
 		text += ", " + count(n, "file") + " placed nowhere"
 	}
 	return Status{theme.NoSign, text + ". enter closes this list."}
-}
-
-// Help adds to the help overlay what the slot under the cursor is for and who
-// reads it, from the profile.
-func (s *slotScreen) Help() []string {
-	f, ok := s.field()
-	if !ok {
-		return nil
-	}
-	slot := s.Flow.Topology().Slot(f.Slot)
-	if slot == nil {
-		return nil
-	}
-	out := []string{slot.Title + ": " + slot.Purpose}
-	var readers []string
-	for _, c := range slot.Consumers {
-		part := "certificate"
-		switch c.Field {
-		case topology.FieldKey:
-			part = "key"
-		case topology.FieldPublic:
-			part = "public key"
-		}
-		readers = append(readers, c.Component+" (the "+part+", by "+c.Name+")")
-	}
-	if len(readers) > 0 {
-		out = append(out, "It is read by "+strings.Join(readers, ", ")+".")
-	}
-	if a := s.Flow.Topology().Authority(slot.Authority); a != nil && a.Protects != "" && slot.Kind == topology.CA {
-		out = append(out, "Who holds its key could open "+a.Protects+".")
-	}
-	return append(out, "A file that is repaired in another window is checked again within a second.")
 }
 
 var _ interface {

@@ -67,11 +67,15 @@ func listOf(nodes []*diagram.Node) string {
 	return sentenceList(names)
 }
 
-// Help is what the signs mean.
+// Help is what the certificate under the cursor is for, and what the signs mean.
 func (s *topologyScreen) Help() []string {
-	return []string{
+	var out []string
+	if n := s.node(); n != nil {
+		out = nodeHelp(s.Flow, n.Slot)
+	}
+	return append(out,
 		"G, C and B are the modes: generate, bring CA, bring certs. Diamonds are CAs (filled: a root), dots are certificates. At the right end stand what was found (a cross stops the write, an exclamation mark does not), or a tick when every call with that certificate was proved, and the days that it lasts.",
 		"Who calls whom has a line for each connection of the running cluster: the program that calls, what it presents, whom it calls and what that presents, and whose signatures are trusted. Each was tried in memory, under every name that is dialled, with TLS 1.2 and 1.3.",
 		"“opens” in the details is what a thief of that key could open. Servers of one CA accept all of its client certificates; a group of system:masters is every right in the cluster.",
-	}
+	)
 }
