@@ -173,10 +173,13 @@ var errNoSet = errors.New("nothing to prove: there is no set, or it has no topol
 
 // Opening is one server that the holder of a key can open.
 type Opening struct {
-	Client  topology.SlotID `json:"client"`
-	Server  topology.SlotID `json:"server"`
-	Allowed bool            `json:"allowed"` // an edge asks for it
-	Open    bool            `json:"open"`    // the server accepts the certificate
-	As      string          `json:"as,omitempty"`
-	Error   string          `json:"error,omitempty"` // why it was refused
+	Client topology.SlotID `json:"client"`
+	Server topology.SlotID `json:"server"`
+	// Trust is the authority whose clients the server takes here; one server may
+	// take those of several, each for something else.
+	Trust   topology.AuthorityID `json:"trust"`
+	Allowed bool                 `json:"allowed"` // an edge asks for it
+	Open    bool                 `json:"open"`    // the server accepts the certificate
+	As      string               `json:"as,omitempty"`
+	Error   string               `json:"error,omitempty"` // why it was refused
 }

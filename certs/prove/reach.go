@@ -60,9 +60,13 @@ func Reach(ctx context.Context, in Input) ([]Opening, error) {
 	t := in.Set.Topology
 	stands := standIns(t)
 	all := slices.DeleteFunc(doors(t), func(d door) bool { return !stands(d.server) })
-	asked := map[[2]topology.SlotID]bool{}
+	type call struct {
+		client, server topology.SlotID
+		clientCA       topology.AuthorityID
+	}
+	asked := map[call]bool{}
 	for _, e := range t.Edges {
-		asked[[2]topology.SlotID{e.Client.Slot, e.Server.Slot}] = true
+		asked[call{e.Client.Slot, e.Server.Slot, e.ClientCA}] = true
 	}
 	var clients []topology.SlotID
 	for i := range t.Slots {
@@ -75,7 +79,7 @@ func Reach(ctx context.Context, in Input) ([]Opening, error) {
 		knock := b.knocker(clients[i])
 		for j, d := range all {
 			o := knock(d)
-			o.Allowed = asked[[2]topology.SlotID{o.Client, o.Server}]
+			o.Allowed = asked[call{o.Client, o.Server, o.Trust}]
 			out[i*len(all)+j] = o
 		}
 	})
@@ -157,7 +161,7 @@ func (b *bench) knocker(client topology.SlotID) func(door) Opening {
 			err = b.accepts(d.clientCA, client)
 			known[d.clientCA] = err
 		}
-		o := Opening{Client: client, Server: d.server}
+		o := Opening{Client: client, Server: d.server, Trust: d.clientCA}
 		if err != nil {
 			o.Error = message(err)
 			return o

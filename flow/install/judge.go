@@ -32,10 +32,22 @@ type folderJudge struct {
 	roots  map[[sha256.Size]byte]bool // CAs that signed themselves
 }
 
+// absent lists the optional certificates that the folder does not hold: what
+// would need them is no part of the set.
+func (j *folderJudge) absent() []topology.SlotID {
+	var out []topology.SlotID
+	for _, s := range j.slots {
+		if s.Optional && s.Kind == topology.Leaf && j.l.Sorted.Find(s.ID, place.Cert) == "" {
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}
+
 // run judges each slot, several at once, then what shows between them.
 func (j *folderJudge) run(ctx context.Context, workers int) error {
 	l := j.l
-	l.Set = &certs.Set{Topology: l.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Pairs: map[topology.SlotID]*certs.Pair{}}
+	l.Set = &certs.Set{Topology: l.Topology.Without(j.absent()...), Modes: map[topology.ComponentID]topology.Mode{}, Pairs: map[topology.SlotID]*certs.Pair{}}
 	for _, c := range l.Topology.Components {
 		l.Set.Modes[c.ID] = topology.BringCerts
 	}

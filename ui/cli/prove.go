@@ -105,7 +105,7 @@ func (a *app) proveFolder(c *cobra.Command, f *planFlags, dir, output string) er
 		}
 	}
 	m.Findings = append(m.Findings, l.Findings...)
-	return a.matrix(output, t, m)
+	return a.matrix(output, l.Set.Topology, m)
 }
 
 func (a *app) matrix(output string, t *topology.Topology, m matrixJSON) error {
@@ -223,6 +223,13 @@ func nameLines(hs []prove.Handshake) []string {
 }
 
 func reachLines(openings []prove.Opening) []string {
+	trusts := map[topology.SlotID]map[topology.AuthorityID]bool{}
+	for _, o := range openings {
+		if trusts[o.Server] == nil {
+			trusts[o.Server] = map[topology.AuthorityID]bool{}
+		}
+		trusts[o.Server][o.Trust] = true
+	}
 	var out []string
 	for _, o := range openings {
 		word := "refused"
@@ -235,6 +242,9 @@ func reachLines(openings []prove.Opening) []string {
 			word = "FAILS"
 		}
 		line := fmt.Sprintf("%-9s %s -> %s", word, o.Client, o.Server)
+		if len(trusts[o.Server]) > 1 {
+			line += fmt.Sprintf(" (clients of %s)", o.Trust)
+		}
 		if o.As != "" {
 			line += "  as " + untrusted.Text(o.As).String()
 		}
