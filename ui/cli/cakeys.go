@@ -58,10 +58,10 @@ func (a *app) caKeys(ctx context.Context, f *caKeyFlags, p *plan.Plan, needed, d
 	if err != nil {
 		return install.CAKeys{}, err
 	}
-	k := install.CAKeys{Fate: fate}
 	if fate == "" {
 		fate = p.Keys.CAKeys
 	}
+	k := install.CAKeys{Fate: fate} // also for another profile, which the wizard may turn to
 	if fate != plan.CAKeysEncrypted || !needed {
 		return k, nil
 	}
