@@ -343,3 +343,35 @@ func TestAFileThatChangesUnderATypedRow(t *testing.T) {
 		t.Errorf("nodes are %+v", got)
 	}
 }
+
+// Whatever is pasted: all of it becomes nodes or none, an error repeats nothing
+// of it, and what was taken can be judged.
+func FuzzNodesFromText(f *testing.F) {
+	for _, text := range []string{threeNodes, "a\tworker\t10.0.0.1 fd00::1\n", "a,b\n", "\"x\n,\",,\n", "#\n", evil, "a,worker,10.0.0.1,10.0.0.2\r\n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		nodes, err := nodesFromText(text)
+		if err != nil {
+			if len(nodes) > 0 {
+				t.Errorf("%d nodes with an error", len(nodes))
+			}
+			for field := range strings.FieldsSeq(text) {
+				if len(field) > 24 && strings.Contains(err.Error(), field) {
+					t.Errorf("the error repeats %q", field)
+				}
+			}
+			return
+		}
+		if len(nodes) == 0 {
+			t.Error("neither nodes nor an error")
+		}
+		topology.CheckNodes(nodes)
+		var j judgedNodes
+		for row := range j.judge(nodes, "").problems {
+			if row < 0 || row >= max(len(nodes), topology.MaxNodes+1) {
+				t.Errorf("a problem of row %d of %d", row, len(nodes))
+			}
+		}
+	})
+}
