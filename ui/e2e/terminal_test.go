@@ -235,9 +235,14 @@ func (p *terminal) afterwards() string {
 var errNotYet = errors.New("not yet")
 
 // watch polls without rest until look finds what it looks for, and says whether
-// it did before the program ended.
+// it did before the program ended. What look finds must stay, or be followed by
+// something that does: a moment can be missed.
 func (p *terminal) watch(look func() error) bool {
-	for {
+	p.t.Helper()
+	for limit := time.Now().Add(patience); ; {
+		if time.Now().After(limit) {
+			p.t.Fatalf("nothing is to be seen on the disk:\n%s", p.words()[p.mark:])
+		}
 		if look() == nil {
 			return true
 		}
