@@ -37,5 +37,8 @@ func (a *app) plain(ctx context.Context, w *install.World, p *plan.Plan, save st
 	if errors.Is(err, plain.ErrLeft) {
 		return &exitError{exitLeft}
 	}
+	if err == nil && save != "" {
+		_ = a.Store.Remove(save) // the set keeps the plan
+	}
 	return err
 }
