@@ -25,9 +25,9 @@ type CAKeys struct {
 	Fate plan.CAKeyFate
 	// Passphrase seals the keys. It is the caller's, who clears it.
 	Passphrase []byte
-	// work is the base-2 logarithm of scrypt's rounds, 0 for age's own (18, about
+	// Work is the base-2 logarithm of scrypt's rounds, 0 for age's own (18, about
 	// a second on a core). Tests take less.
-	work int
+	Work int
 }
 
 // sealedEnding is what a sealed key's name has behind that of the key.
@@ -122,8 +122,8 @@ func (k CAKeys) seal(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.work > 0 {
-		to.SetWorkFactor(k.work)
+	if k.Work > 0 {
+		to.SetWorkFactor(k.Work)
 	}
 	var b bytes.Buffer
 	w, err := age.Encrypt(&b, to)

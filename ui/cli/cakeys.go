@@ -61,7 +61,7 @@ func (a *app) caKeys(ctx context.Context, f *caKeyFlags, p *plan.Plan, needed, d
 	if fate == "" {
 		fate = p.Keys.CAKeys
 	}
-	k := install.CAKeys{Fate: fate} // also for another profile, which the wizard may turn to
+	k := install.CAKeys{Fate: fate, Work: a.SealWork} // also for another profile, which the wizard may turn to
 	if fate != plan.CAKeysEncrypted || !needed {
 		return k, nil
 	}

@@ -41,6 +41,9 @@ type World struct {
 	Dir      string
 	Now      func() time.Time
 	Rand     io.Reader
+	// SealWork is the base-2 logarithm of the rounds of scrypt that seal keys of
+	// CAs; 0 for age's own. Tests take less.
+	SealWork int
 }
 
 // The exit statuses; store.ExitStatus has those of a write.

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 			os.Exit(cli.Main(cli.World{
 				Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
 				Disk: afero.NewOsFs(), Store: store.OS(), Dir: dir, Now: time.Now, Rand: rand.Reader,
+				SealWork: 12,
 			}))
 		},
 	})

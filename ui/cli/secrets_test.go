@@ -190,7 +190,7 @@ func (r *run) onTerminal(react func(all string, type_ func(string)), args ...str
 		}
 	}()
 	type_ := func(s string) { _, _ = tty.WriteString(s) }
-	limit := time.NewTimer(60 * time.Second) // it only ends a test that failed
+	limit := time.NewTimer(4 * time.Minute) // it only ends a test that failed
 	defer limit.Stop()
 	quiet := time.NewTimer(time.Hour)
 	for {
