@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/afero"
@@ -76,6 +78,9 @@ type app struct {
 
 // Main runs one command and returns the exit status.
 func Main(w World) int {
+	// A reader that has gone (apply | head) must not stop a write: printing to it
+	// fails, and nobody minds.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, status, stop := untilSignal(context.Background())
 	defer stop()
 	return status(run(ctx, w))
@@ -105,7 +110,7 @@ func (a *app) status(err error) int {
 	var se *store.Error
 	var bug *install.Bug
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitDone
 	case errors.As(err, &exit):
 		return exit.status
@@ -269,6 +274,9 @@ func (a *app) printJSON(v any) error {
 		return err
 	}
 	_, err := a.World.Out.Write(plainJSON(b.Bytes()))
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // the verdict still decides the exit status
+	}
 	return err
 }
 

@@ -131,7 +131,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	runner := &install.Runner{World: w, SavePath: save}
 	o := wizard.Options{
 		Runner: runner, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
-		PlanPath: save, Demo: demo, In: a.In, Out: out, Theme: style,
+		PlanPath: save, Demo: demo, Resumed: f.resume, In: a.In, Out: out, Theme: style,
 	}
 	if !demo && f.config == "" && !f.resume {
 		o.Resumable = a.resumable(save)

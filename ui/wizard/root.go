@@ -283,7 +283,12 @@ func (r *root) resumed(m resumeMsg) tea.Cmd {
 	r.env.Flow = m.state
 	old.Forget()
 	r.screens, r.at = map[flow.Step]Screen{}, ""
-	cmds := []tea.Cmd{r.work.start(m.effects)}
+	return tea.Batch(r.work.start(m.effects), r.forwards())
+}
+
+// forwards goes through every step that is answered.
+func (r *root) forwards() tea.Cmd {
+	var cmds []tea.Cmd
 	for r.env.Flow.At() != flow.StepTopology && len(r.env.Flow.Blockers(r.env.Flow.At())) == 0 {
 		var effects []flow.Effect
 		for _, e := range r.env.Flow.Apply(flow.Next{}) {

@@ -39,7 +39,11 @@ type Options struct {
 	PlanPath string
 	// Resumable is what can be gone on with, nil when there is nothing.
 	Resumable *Resumable
-	Demo      bool
+	// Resumed says that State holds the answers of a run that was left: the
+	// wizard goes through what is answered to the first step that has something
+	// to ask.
+	Resumed bool
+	Demo    bool
 	// In and Out are the terminal.
 	In, Out *os.File
 	Theme   theme.Options
@@ -110,6 +114,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	w := newWriter(ctx)
 	defer w.stop()
 	r, start := newRoot(env, newWork(ctx, o.Runner, w), o.Effects)
+	if o.Resumed {
+		start = tea.Batch(start, r.forwards())
+	}
 	in, connect := terminalInput(o.In)
 	p := tea.NewProgram(
 		starting{r, start}, tea.WithInput(in), tea.WithOutput(o.Out), tea.WithAltScreen(),
@@ -188,6 +195,8 @@ func (r *root) result(o Options, err error) (Result, error) {
 	case Left:
 		if err != nil || r.crash != nil {
 			out.SavedTo = r.saveNow(o.Runner)
+		} else if save := r.env.Flow.LastSave(); save.Err == nil {
+			out.SavedTo = save.Path // what was answered up to the last step
 		}
 	}
 	out.Text = r.farewell(out)
