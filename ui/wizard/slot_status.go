@@ -36,6 +36,9 @@ func (s *slotScreen) Urgent() (Status, bool) {
 		if s.path.forFolder {
 			return Status{theme.NoSign, "enter fills every field from this folder."}, true
 		}
+		if s.typedPath() == "" {
+			return Status{theme.NoSign, "Type the path of the file; tab completes it. esc goes back to the list."}, true
+		}
 		return s.slotStatus(s.path.field.Slot)
 	case onSecret:
 		return Status{theme.NoSign, "enter unlocks the key. Nothing that you type is shown or saved."}, true
