@@ -278,9 +278,11 @@ func canonicalAddress(v string) (string, error) {
 		if host, _, found := strings.Cut(v, ":"); found && strings.Count(v, ":") == 1 && CheckDNSName(host) == nil {
 			return "", fmt.Errorf("%s has a port; write %s alone", v, host)
 		}
-		for octet := range strings.SplitSeq(v, ".") {
-			if len(octet) >= 3 && octet > "255" || len(octet) > 3 {
-				return "", fmt.Errorf("%s is not an IP address: %s is over 255", v, octet)
+		if looksLikeAddress(v) {
+			for octet := range strings.SplitSeq(v, ".") {
+				if len(octet) >= 3 && octet > "255" || len(octet) > 3 {
+					return "", fmt.Errorf("%s is not an IP address: %s is over 255", v, octet)
+				}
 			}
 		}
 		return "", fmt.Errorf("%s is not an IP address", v)

@@ -106,7 +106,7 @@ func (d *leaveDialog) view(r *root, w, h int) string {
 	if r.env.PlanPath != "" {
 		lines = append(
 			lines, "Your answers can be kept (no keys in the file).", "",
-			choice("s", "save to "+th.CutMiddle(r.env.short(r.env.PlanPath), bw-28)+" and leave"),
+			choice("s", "save to "+th.CutMiddle(r.env.short(r.env.PlanPath), bw-29)+" and leave"),
 		)
 	} else {
 		lines = append(lines, "")

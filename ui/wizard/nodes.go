@@ -183,7 +183,7 @@ func (p *nodesPane) key(k tea.KeyMsg) tea.Cmd {
 	case key.Matches(k, nodeKeys.file):
 		_, from := p.Flow.Nodes()
 		p.path = newPathPrompt(p.Env)
-		p.path.hint = "name,role,addresses as CSV, or YAML; tab completes, ~ is your home"
+		p.path.hint = "CSV (name,role,addresses) or YAML; tab completes"
 		if text := p.places().short(from); typeable(text) {
 			p.path.in.Set(text)
 		}

@@ -212,7 +212,7 @@ func (p *pathPrompt) lines(label string, w int) []string {
 			}
 		}
 	default:
-		below.Add(theme.Faint, p.Theme.Cut(orElse(p.hint, "tab completes, ~ is your home, and what it names is checked as you type"), w-3))
+		below.Add(theme.Faint, p.Theme.Cut(orElse(p.hint, "tab completes, ~ is your home; checked as you type"), w-3))
 	}
 	return []string{th.Line().Plain(" ").Add(theme.Bold, label).Fit(w), line.Fit(w), below.Fit(w)}
 }

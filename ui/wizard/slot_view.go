@@ -285,7 +285,7 @@ func (s *slotScreen) foot(w int) []string {
 	case slot == nil:
 		return nil
 	case s.missing(f) && slot.Kind != topology.KeyPair:
-		return labelled(th, "", "Certificate and key may come in one file or one paste, with the issuers behind the certificate. d fills every field from a folder.", w, footRows-1)
+		return labelled(th, "", "One file or paste may hold certificate, key and issuers. d fills every field from a folder.", w, footRows-1)
 	}
 	return labelled(th, "For", slot.Purpose, w, footRows-1)
 }
@@ -297,7 +297,7 @@ func (s *slotScreen) pickerFoot(w int) []string {
 		return labelled(th, "", s.picker.note, w, footRows-1)
 	}
 	if s.picker.folder {
-		return labelled(th, "", "Every field is filled from this folder by what its files hold, not by their names. Files below it count too.", w, footRows-1)
+		return labelled(th, "", "Fields are filled by what the files hold, not by their names, from this folder and below.", w, footRows-1)
 	}
 	slot := s.Flow.Topology().Slot(s.picker.field.Slot)
 	if slot == nil {
