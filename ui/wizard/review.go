@@ -41,6 +41,7 @@ const (
 
 var (
 	keyWrite    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "write"))
+	keyReplace  = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "confirm")) // where files would be replaced
 	keyDir      = key.NewBinding(key.WithKeys("o"), key.WithHelp("o", "directory"))
 	keyPlan     = key.NewBinding(key.WithKeys("s"), key.WithHelp("s", "save answers"))
 	keyFold     = key.NewBinding(key.WithKeys("left", "right", "h", "l", " "), key.WithHelp("←/→", "fold"))
@@ -80,7 +81,11 @@ func (s *reviewScreen) Keys() []key.Binding {
 	if s.forms.open {
 		return []key.Binding{keyMove, keyTick, keyFormsDone}
 	}
-	keys := []key.Binding{keyWrite, keyDir}
+	write := keyWrite
+	if want, typed, asked := s.Flow.Confirmation(); asked && typed != want {
+		write = keyReplace
+	}
+	keys := []key.Binding{write, keyDir}
 	if len(s.rows) > 0 {
 		keys = append([]key.Binding{keyMove}, keys...)
 	}
