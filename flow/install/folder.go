@@ -139,7 +139,7 @@ func (e *entry) read(w *World, root string) {
 		}
 		return
 	}
-	in.Name = e.rel
+	in.Name, in.Passphrase = e.rel, w.Passphrase
 	e.file = place.File{Name: e.rel, Doc: material.Parse(in)}
 	if e.file.Doc.Format == material.FormatKubeconfig {
 		e.config = parseKubeconfig(in.Data)

@@ -46,6 +46,8 @@ type World struct {
 	CAKeys CAKeys
 	// OpenKeys takes the key of a brought CA that others may read too.
 	OpenKeys bool
+	// Passphrase opens the encrypted keys of a folder that is read; nil opens none.
+	Passphrase []byte
 	// Draw makes the pictures that are written beside a set; nil makes none.
 	// Drawing is a matter of the user interface, so it comes from above.
 	Draw      func(p *flow.Prepared, answers *plan.Plan, now time.Time) ([]layout.File, error)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -179,13 +180,20 @@ func (a *app) document(path, passphraseFile string, findings *[]check.Finding) (
 	}
 	in.Name = path
 	if passphraseFile != "" {
-		pass, err := install.ReadFile(a.Disk, a.path(passphraseFile), 64<<10)
-		if err != nil {
-			return nil, &usageError{err}
+		if in.Passphrase, err = a.passphrase(passphraseFile); err != nil {
+			return nil, err
 		}
-		in.Passphrase = []byte(strings.TrimRight(string(pass), "\r\n"))
 	}
 	return material.Parse(in), nil
+}
+
+// passphrase is what a file of one holds, without the line break behind it.
+func (a *app) passphrase(file string) ([]byte, error) {
+	pass, err := install.ReadFile(a.Disk, a.path(file), 64<<10)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return bytes.TrimRight(pass, "\r\n"), nil
 }
 
 func (a *app) validateSlot(f *validateFlags) error {
@@ -299,6 +307,11 @@ func (a *app) validateFolder(c *cobra.Command, f *validateFlags, dir string) err
 		return err
 	}
 	w.Now = func() time.Time { return now }
+	if f.passphrase != "" {
+		if w.Passphrase, err = a.passphrase(f.passphrase); err != nil {
+			return err
+		}
+	}
 	l, err := install.Load(c.Context(), w, dir, t)
 	if err != nil {
 		return &usageError{err}
