@@ -48,10 +48,27 @@ type Set struct {
 	// Above holds, for an authority that certwright made as an intermediate
 	// under a CA that was brought, that CA's certificate and key.
 	Above map[topology.AuthorityID]*Pair
+	// Also holds, while an authority is exchanged, the CAs that its verifiers
+	// trust beside its own: the new one at first, the old one then.
+	Also map[topology.AuthorityID][]*x509.Certificate
+	// AlsoPublic holds, while a key pair is exchanged, the public keys that count
+	// beside its own.
+	AlsoPublic map[topology.SlotID][]crypto.PublicKey
 }
 
-// Anchor is the certificate that ca.crt of the authority holds: the one that
-// verifiers of the component trust. Nil when the set has none yet.
+// Anchors are all certificates that ca.crt of the authority holds, its own
+// first: one, except while the authority is exchanged. Programs that read a
+// single certificate take the first.
+func (s *Set) Anchors(a topology.AuthorityID) []*x509.Certificate {
+	own := s.Anchor(a)
+	if own == nil {
+		return s.Also[a]
+	}
+	return append([]*x509.Certificate{own}, s.Also[a]...)
+}
+
+// Anchor is the authority's own certificate: the one that verifiers of the
+// component trust, and that its certificates are signed by. Nil when the set has none yet.
 func (s *Set) Anchor(a topology.AuthorityID) *x509.Certificate {
 	slot := s.Topology.CASlot(a)
 	if slot == nil {

@@ -64,13 +64,11 @@ func newBench(in Input) (*bench, error) {
 		}
 	}
 	for _, a := range t.Authorities {
-		anchor := in.Set.Anchor(a.ID)
-		if anchor == nil {
-			continue
-		}
 		pool := x509.NewCertPool()
-		if pool.AppendCertsFromPEM(encode("CERTIFICATE", anchor.Raw)) {
-			b.pools[a.ID] = pool
+		for _, anchor := range in.Set.Anchors(a.ID) {
+			if pool.AppendCertsFromPEM(encode("CERTIFICATE", anchor.Raw)) {
+				b.pools[a.ID] = pool
+			}
 		}
 	}
 	return b, nil

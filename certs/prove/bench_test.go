@@ -27,8 +27,9 @@ func BenchmarkEdges(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
+					both := between{bench, bench}
 					for _, j := range bench.jobs(vs) {
-						if h := bench.prove(b.Context(), j); !h.OK {
+						if h := both.prove(b.Context(), j); !h.OK {
 							b.Fatal(h.Problem)
 						}
 						n++

@@ -19,7 +19,7 @@ import (
 
 // explainer puts a failed handshake into our words: what, both sides, the fix.
 type explainer struct {
-	b    *bench
+	between
 	h    *Handshake
 	edge *topology.Edge
 }
@@ -59,11 +59,8 @@ func (x explainer) set(blame topology.SlotID, opening string, f fault) {
 }
 
 // unloadable is a slot that its component would not start with.
-func (x explainer) unloadable(id topology.SlotID, err error) {
-	who := x.edge.Server
-	if id != who.Slot {
-		who = x.edge.Client
-	}
+func (x explainer) unloadable(who topology.End, err error) {
+	id := who.Slot
 	x.h.Error = message(err)
 	f := fault{what: "the certificate and key cannot be loaded", fix: fmt.Sprintf("give the certificate and the key of %s again", id)}
 	switch {
@@ -80,7 +77,7 @@ func (x explainer) unloadable(id topology.SlotID, err error) {
 
 // noAnchor is an authority that has no certificate to trust.
 func (x explainer) noAnchor(a topology.AuthorityID) {
-	slot := x.b.set.Topology.CASlot(a)
+	slot := x.topology().CASlot(a)
 	id := topology.SlotID(a)
 	if slot != nil {
 		id = slot.ID
@@ -95,8 +92,10 @@ func (x explainer) noAnchor(a topology.AuthorityID) {
 func (x explainer) refused(v verdict) {
 	x.h.Error = message(v.err)
 	by, of, authority, usage := x.edge.Client, x.edge.Server, x.edge.ServerCA, topology.ServerAuth
+	verifier, leaf := x.client, x.server.slots[of.Slot].leaf()
 	if v.byServer {
 		by, of, authority, usage = x.edge.Server, x.edge.Client, x.edge.ClientCA, topology.ClientAuth
+		verifier, leaf = x.server, x.client.slots[of.Slot].leaf()
 	}
 	opening := fmt.Sprintf("%s refuses %s", end(by), end(of))
 	if x.h.Name != "" && !v.byServer {
@@ -107,8 +106,16 @@ func (x explainer) refused(v verdict) {
 		x.unfitForTLS(v.err, by, of)
 		return
 	}
-	x.set(of.Slot, opening, x.fault(v.err, of.Slot, x.b.slots[of.Slot].leaf(), authority, usage))
+	var host x509.HostnameError
+	if errors.As(v.err, &host) {
+		x.set(of.Slot, opening, nameFault(of.Slot, leaf, x.h.Name))
+		return
+	}
+	x.set(of.Slot, opening, verifier.fault(v.err, of.Slot, leaf, authority, usage))
 }
+
+// topology is that of both sides.
+func (p between) topology() *topology.Topology { return p.server.set.Topology }
 
 // unfitForTLS is a handshake that failed before or beside the verification: a
 // side cannot use its own certificate, or not even look at the other's.
@@ -122,7 +129,11 @@ func (x explainer) unfitForTLS(err error, by, of topology.End) {
 		needs: "a key that TLS takes: ECDSA P-256, or RSA of 2048 to 8192 bits",
 		fix:   fmt.Sprintf("issue %s again with such a key", blame.Slot),
 	}
-	if c := x.b.slots[blame.Slot].leaf(); c != nil {
+	side := x.server
+	if blame == x.edge.Client {
+		side = x.client
+	}
+	if c := side.slots[blame.Slot].leaf(); c != nil {
 		f.has = key(c)
 	}
 	x.set(blame.Slot, fmt.Sprintf("%s and %s cannot connect", end(x.edge.Client), end(x.edge.Server)), f)
@@ -146,20 +157,18 @@ func (l loaded) leaf() *x509.Certificate {
 	return l.cert.Leaf
 }
 
-// fault reads the error of crypto/x509.
-func (x explainer) fault(err error, id topology.SlotID, cert *x509.Certificate, a topology.AuthorityID, usage topology.Usage) fault {
+// fault reads the error of crypto/x509, as the side that verified: what it
+// trusts is its own.
+func (b *bench) fault(err error, id topology.SlotID, cert *x509.Certificate, a topology.AuthorityID, usage topology.Usage) fault {
 	var (
 		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
 		invalid x509.CertificateInvalidError
 	)
 	switch {
-	case errors.As(err, &host):
-		return nameFault(id, cert, x.h.Name)
 	case errors.As(err, &invalid):
-		return x.invalid(invalid, id, cert, usage)
+		return b.invalid(invalid, id, cert, usage)
 	case errors.As(err, &unknown):
-		return x.chain(id, cert, a)
+		return b.chain(id, cert, a)
 	}
 	return fault{what: "the certificate is refused", fix: fmt.Sprintf("see the message, and look at %s with certwright inspect", id)}
 }
@@ -200,7 +209,7 @@ func names(c *x509.Certificate) string {
 	return strings.Join(all, ", ")
 }
 
-func (x explainer) invalid(e x509.CertificateInvalidError, id topology.SlotID, leaf *x509.Certificate, usage topology.Usage) fault {
+func (b *bench) invalid(e x509.CertificateInvalidError, id topology.SlotID, leaf *x509.Certificate, usage topology.Usage) fault {
 	which, renew := "the certificate", "renew "+string(id)
 	c := e.Cert
 	if c == nil {
@@ -210,7 +219,7 @@ func (x explainer) invalid(e x509.CertificateInvalidError, id topology.SlotID, l
 		which = "the CA " + subject(c) + " above it"
 		renew = "renew that CA, or give another"
 	}
-	now := x.b.now.UTC()
+	now := b.now.UTC()
 	switch e.Reason {
 	case x509.Expired:
 		if now.Before(c.NotBefore) {
@@ -243,8 +252,8 @@ func (x explainer) invalid(e x509.CertificateInvalidError, id topology.SlotID, l
 }
 
 // chain explains a certificate whose CA is not trusted.
-func (x explainer) chain(id topology.SlotID, cert *x509.Certificate, a topology.AuthorityID) fault {
-	t := x.b.set.Topology
+func (b *bench) chain(id topology.SlotID, cert *x509.Certificate, a topology.AuthorityID) fault {
+	t := b.set.Topology
 	title := func(a topology.AuthorityID) string {
 		if auth := t.Authority(a); auth != nil && auth.Title != "" {
 			return auth.Title
@@ -255,10 +264,10 @@ func (x explainer) chain(id topology.SlotID, cert *x509.Certificate, a topology.
 		what: fmt.Sprintf("the certificate does not chain to the %s", title(a)),
 		has:  "issuer " + untrusted.Text(cert.Issuer.String()).String(),
 	}
-	if anchor := x.b.set.Anchor(a); anchor != nil {
+	if anchor := b.set.Anchor(a); anchor != nil {
 		f.needs = "a chain to " + subject(anchor)
 		if bytes.Equal(cert.RawIssuer, anchor.RawSubject) {
-			if better, known := x.signature(id, cert, anchor, title(a)); known {
+			if better, known := b.signature(id, cert, anchor, title(a)); known {
 				return better
 			}
 			f.what = fmt.Sprintf("the certificate names the %s, and was signed with another key: that CA was made anew, or this one is of an older set", title(a))
@@ -267,13 +276,13 @@ func (x explainer) chain(id topology.SlotID, cert *x509.Certificate, a topology.
 		}
 	}
 	for _, other := range t.Authorities {
-		if anchor := x.b.set.Anchor(other.ID); other.ID != a && anchor != nil && cert.CheckSignatureFrom(anchor) == nil {
+		if anchor := b.set.Anchor(other.ID); other.ID != a && anchor != nil && cert.CheckSignatureFrom(anchor) == nil {
 			f.what = fmt.Sprintf("the certificate is signed by the %s, and only the %s is trusted here", title(other.ID), title(a))
 			f.fix = fmt.Sprintf("have %s signed by the %s, or give the certificate that belongs there", id, title(a))
 			return f
 		}
 	}
-	if anchor := x.b.set.Anchor(a); anchor != nil && cert.Issuer.CommonName != "" && cert.Issuer.CommonName == anchor.Subject.CommonName {
+	if anchor := b.set.Anchor(a); anchor != nil && cert.Issuer.CommonName != "" && cert.Issuer.CommonName == anchor.Subject.CommonName {
 		f.what = fmt.Sprintf("the certificate is signed by a CA that is called like the %s and is another: of another cluster, or of an older set", title(a))
 		f.fix = fmt.Sprintf("give the certificate of this cluster's set, or have %s signed by the %s", id, title(a))
 		return f
@@ -284,7 +293,7 @@ func (x explainer) chain(id topology.SlotID, cert *x509.Certificate, a topology.
 
 // signature explains a certificate whose issuer has the right name, and yet is
 // not accepted for it.
-func (x explainer) signature(id topology.SlotID, cert, anchor *x509.Certificate, title string) (fault, bool) {
+func (b *bench) signature(id topology.SlotID, cert, anchor *x509.Certificate, title string) (fault, bool) {
 	var insecure x509.InsecureAlgorithmError
 	switch err := cert.CheckSignatureFrom(anchor); {
 	case errors.As(err, &insecure):

@@ -82,9 +82,9 @@ func (x explainer) typha(client *x509.Certificate) error {
 		cert       *x509.Certificate
 	}{
 		{x.edge.Client, x.edge.Server, client},
-		{x.edge.Server, x.edge.Client, x.b.slots[x.edge.Server.Slot].leaf()},
+		{x.edge.Server, x.edge.Client, x.server.slots[x.edge.Server.Slot].leaf()},
 	} {
-		slot := x.b.set.Topology.Slot(side.own.Slot)
+		slot := x.topology().Slot(side.own.Slot)
 		if slot == nil || side.cert == nil {
 			continue
 		}
@@ -136,7 +136,7 @@ func typhaNeeds(cn, uri string) string {
 // frontProxy is the check of --requestheader-allowed-names: the common name of
 // the front proxy is one of them (apiserver, request/x509/verify_options.go).
 func (x explainer) frontProxy(client *x509.Certificate, opening string) error {
-	slot := x.b.set.Topology.Slot(x.edge.Client.Slot)
+	slot := x.topology().Slot(x.edge.Client.Slot)
 	if slot == nil || slot.Requires.CN == "" || client.Subject.CommonName == slot.Requires.CN || slot.Requires.Advisory {
 		return nil
 	}

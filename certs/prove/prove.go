@@ -91,12 +91,34 @@ func Edges(ctx context.Context, in Input) ([]Handshake, error) {
 	if err != nil {
 		return nil, err
 	}
-	jobs := b.jobs(versions)
+	return between{b, b}.edges(ctx, in)
+}
+
+// Across is Edges with the clients of one set and the servers of another, as
+// they meet while a cluster goes from the one to the other. Both are sets of
+// the same topology; Workers and Progress are those of client.
+func Across(ctx context.Context, client, server Input) ([]Handshake, error) {
+	c, err := newBench(client)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newBench(server)
+	if err != nil {
+		return nil, err
+	}
+	return between{c, s}.edges(ctx, client)
+}
+
+// between is where each side of a connection gets its files from.
+type between struct{ client, server *bench }
+
+func (p between) edges(ctx context.Context, in Input) ([]Handshake, error) {
+	jobs := p.client.jobs(versions)
 	out := make([]Handshake, len(jobs))
 	var mu sync.Mutex
 	done := 0
-	err = each(ctx, in.Workers, len(jobs), func(ctx context.Context, i int) {
-		out[i] = b.prove(ctx, jobs[i])
+	err := each(ctx, in.Workers, len(jobs), func(ctx context.Context, i int) {
+		out[i] = p.prove(ctx, jobs[i])
 		if in.Progress != nil {
 			mu.Lock()
 			defer mu.Unlock()
@@ -135,29 +157,29 @@ func (b *bench) jobs(versions []uint16) []job {
 }
 
 // prove makes one handshake and says how it went.
-func (b *bench) prove(ctx context.Context, j job) Handshake {
+func (p between) prove(ctx context.Context, j job) Handshake {
 	e := j.edge
 	h := Handshake{
 		Edge: e.ID, Client: e.Client.Slot, Server: e.Server.Slot,
 		Name: j.name.Value, Advised: j.name.Advised, Version: tls.VersionName(j.version),
 	}
-	x := explainer{b: b, h: &h, edge: e}
-	client, server := b.slots[e.Client.Slot], b.slots[e.Server.Slot]
+	x := explainer{between: p, h: &h, edge: e}
+	client, server := p.client.slots[e.Client.Slot], p.server.slots[e.Server.Slot]
 	switch {
 	case server.err != nil:
-		x.unloadable(e.Server.Slot, server.err)
+		x.unloadable(e.Server, server.err)
 		return h
 	case e.ClientCA != "" && client.err != nil:
-		x.unloadable(e.Client.Slot, client.err)
+		x.unloadable(e.Client, client.err)
 		return h
-	case e.ClientCA != "" && b.pools[e.ClientCA] == nil:
+	case e.ClientCA != "" && p.server.pools[e.ClientCA] == nil:
 		x.noAnchor(e.ClientCA)
 		return h
-	case e.ServerCA != "" && b.pools[e.ServerCA] == nil:
+	case e.ServerCA != "" && p.client.pools[e.ServerCA] == nil:
 		x.noAnchor(e.ServerCA)
 		return h
 	}
-	seen, v := b.shake(ctx, j)
+	seen, v := p.shake(ctx, j)
 	if v.err != nil {
 		x.refused(v)
 		return h

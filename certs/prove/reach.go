@@ -288,10 +288,15 @@ func (b *bench) caOpening(o CAOpening, ca *certs.Pair) CAOpening {
 // under says whether a leaf that the CA signs verifies against an authority's
 // ca.crt for a usage.
 func (b *bench) under(ca *certs.Pair, a topology.AuthorityID, usage x509.ExtKeyUsage) bool {
-	anchor, c := b.set.Anchor(a), ca.Leaf()
-	if anchor == nil || c == nil {
+	c := ca.Leaf()
+	if c == nil {
 		return false
 	}
+	return slices.ContainsFunc(b.set.Anchors(a), func(anchor *x509.Certificate) bool { return b.reaches(ca, anchor, usage) })
+}
+
+func (b *bench) reaches(ca *certs.Pair, anchor *x509.Certificate, usage x509.ExtKeyUsage) bool {
+	c := ca.Leaf()
 	if !c.IsCA || c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageCertSign == 0 {
 		return false
 	}

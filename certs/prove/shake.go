@@ -86,8 +86,8 @@ type verdict struct {
 
 // shake makes one connection and sends a byte each way: a TLS 1.3 client is
 // done before the server has judged it. It returns what the server saw.
-func (b *bench) shake(ctx context.Context, j job) (*tls.ConnectionState, verdict) {
-	return shake(ctx, b.clientConfig(j.edge, j.name.Value, j.version), b.serverConfig(j.edge, j.version))
+func (p between) shake(ctx context.Context, j job) (*tls.ConnectionState, verdict) {
+	return shake(ctx, p.client.clientConfig(j.edge, j.name.Value, j.version), p.server.serverConfig(j.edge, j.version))
 }
 
 func shake(ctx context.Context, clientSide, serverSide *tls.Config) (*tls.ConnectionState, verdict) {
