@@ -56,6 +56,7 @@ type Tx struct {
 	entries []Entry         // of the new manifest
 	written map[string]bool // paths that were staged
 	kept    map[string]bool // paths of the old set that stay
+	carried map[string]bool // those of them that Keep was called for
 	staged  []string        // all of them, manifest.json included
 	walk    walker          // to the directory of the file that was staged last
 	bytes   int64
@@ -74,7 +75,7 @@ type Tx struct {
 func Begin(ctx context.Context, fsys FS, dir string, o Options) (*Tx, error) {
 	tx := &Tx{
 		fsys: fsys, o: o, durable: true, names: newNames(),
-		dirs: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{}, opened: map[string]bool{},
+		dirs: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{}, carried: map[string]bool{}, opened: map[string]bool{},
 	}
 	if err := tx.begin(ctx, dir); err != nil {
 		tx.close()
@@ -358,6 +359,18 @@ func (tx *Tx) warn(format string, args ...any) {
 
 // Existing is what the destination holds, read under the lock.
 func (tx *Tx) Existing() *Existing { return tx.existing }
+
+// Staying lists the files that will lie in the destination beside those that
+// were added: kept ones, and those that certwright did not make.
+func (tx *Tx) Staying() []string {
+	var paths []string
+	for _, f := range tx.existing.Files {
+		if f.Status != Missing && !tx.names.has(f.Path) && f.Entry == nil || tx.carried[f.Path] {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
+}
 
 // Recovered tells what Begin had to settle first; nil when there was nothing.
 func (tx *Tx) Recovered() *Recovery { return tx.recovery }

@@ -304,6 +304,24 @@ func (e *Existing) With(status Status) []string {
 	return paths
 }
 
+// Entry is what the manifest says of a file, nil when it is not in there.
+func (e *Existing) Entry(path string) *Entry {
+	if f := e.index[path]; f != nil {
+		return f.Entry
+	}
+	return nil
+}
+
+// Staying lists the files that certwright did not make and that files leaves
+// where they are.
+func (e *Existing) Staying(files []Planned) []string {
+	planned := map[string]bool{}
+	for _, p := range files {
+		planned[p.Path] = true
+	}
+	return slices.DeleteFunc(e.With(Extra), func(p string) bool { return planned[p] })
+}
+
 // Half says whether files of the set are missing.
 func (e *Existing) Half() bool { return len(e.With(Missing)) > 0 }
 

@@ -124,3 +124,6 @@ func (n *names) add(p string) error {
 	n.files[folded] = p
 	return nil
 }
+
+// has says whether a file of this path, in any case, was added.
+func (n *names) has(p string) bool { return n.files[strings.ToLower(p)] != "" }

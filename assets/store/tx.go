@@ -69,7 +69,7 @@ func (tx *Tx) Keep(p string) error {
 	if err := tx.names.add(p); err != nil {
 		return err
 	}
-	tx.kept[p] = true
+	tx.kept[p], tx.carried[p] = true, true
 	if f.Entry != nil && f.Status == Unchanged {
 		tx.entries = append(tx.entries, *f.Entry)
 	}

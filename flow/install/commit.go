@@ -44,6 +44,9 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 		}
 		progress(flow.Progress{Stage: "stage", Item: f.Path, Done: i + 1, Total: len(p.Files)})
 	}
+	if err := Orphaned(w, tx.Existing(), p.Files, tx.Staying()); err != nil {
+		return flow.Receipt{}, err
+	}
 	progress(flow.Progress{Stage: "verify"})
 	result, err := tx.Commit(ctx)
 	var se *store.Error

@@ -270,6 +270,8 @@ func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) 
 		planned[i] = storeFile(f).Planned()
 		byPath[f.Path] = f
 	}
+	// Told on the review too, not only when everything is staged.
+	s.Refused = Orphaned(w, existing, p.Files, existing.Staying(planned))
 	for _, c := range existing.Changes(planned) {
 		f := byPath[c.Path]
 		s.Changes = append(s.Changes, flow.Change{
