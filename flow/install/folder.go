@@ -39,6 +39,7 @@ type Folder struct {
 	configs map[string]*kubeconfig // by file
 	limit   int                    // of files
 	bytes   int64
+	all     bool // files that certwright writes beside certificates are taken too
 }
 
 // entry is a file that was found and not read yet.
@@ -87,6 +88,34 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 	return f, nil
 }
 
+// ListFolder names every file below dir that ReadFolder would read, and those
+// that certwright writes beside certificates too, relative to dir. skipped are
+// the directories that could not be listed. The error is a *ReadError when dir
+// is no folder.
+func ListFolder(ctx context.Context, w *World, dir string) (files []string, skipped []place.Unplaced, err error) {
+	root := w.path(dir)
+	info, err := w.Read.Stat(root)
+	if err != nil {
+		return nil, nil, notRead(dir, err)
+	}
+	if !info.IsDir() {
+		return nil, nil, &ReadError{Rule: "not-a-regular-file", Path: dir, Message: fmt.Sprintf("%s is not a folder", untrusted.Text(dir)), Fix: "name the folder that holds the files"}
+	}
+	f := &Folder{limit: maxFolderFiles, all: true}
+	entries, err := f.walk(ctx, w, root)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		if e.why != "" {
+			skipped = append(skipped, place.Unplaced{File: e.rel, Why: e.why})
+			continue
+		}
+		files = append(files, e.rel)
+	}
+	return files, skipped, nil
+}
+
 // walk lists the files to read.
 func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, error) {
 	var entries []*entry
@@ -110,7 +139,7 @@ func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, err
 		}
 		// Hidden names are not material: editors' copies, and the ..data links that a
 		// mounted Secret keeps beside the links with the names that count.
-		if ownFile(rel) || strings.HasPrefix(info.Name(), ".") {
+		if !f.all && ownFile(rel) || strings.HasPrefix(info.Name(), ".") {
 			return nil
 		}
 		if len(entries) >= f.limit {

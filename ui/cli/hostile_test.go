@@ -266,6 +266,7 @@ func (h *hostile) flags(name string) {
 		{name},
 		{"inspect", name},
 		{"status", name},
+		{"status", name, "-o", name},
 		{"recover", name},
 		{"prove", name},
 		{"apply", "-f", name},
@@ -317,6 +318,7 @@ output: {dir: out, layouts: [tree, secrets, terraform, flags]}
 		_ = os.WriteFile(filepath.Join(out, "tls", inName(payload)+"x"), nil, 0o600)
 		h.run("status", out)
 		h.run("status", out, "-o", "json", "--all")
+		h.run("status", out, files["ca"], "-o", "prometheus")
 		h.run("validate", out)
 		h.run("prove", out)
 	}

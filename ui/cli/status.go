@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,27 +9,48 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"certwright/assets/layout"
-	"certwright/assets/store"
 	"certwright/certs/untrusted"
+	"certwright/flow/calendar"
 	"certwright/flow/plan"
 )
 
+// statusJSON is what status -o json prints. Dir and Profile are those of the
+// first path and of the first set.
 type statusJSON struct {
 	OK       bool         `json:"ok"`
 	Dir      string       `json:"dir"`
 	Profile  string       `json:"profile"`
+	Sources  []sourceJSON `json:"sources"`
 	Expiring []expiryJSON `json:"expiring"` // within the time asked for
-	Expiry   []expiryJSON `json:"expiry"`   // everything, the soonest first
+	Early    []expiryJSON `json:"notYetValid"`
+	Expiry   []expiryJSON `json:"expiry"` // everything, the soonest first
 	Drift    []driftJSON  `json:"drift"`
+	Notes    []noteJSON   `json:"notes"`   // what the list does not know
 	Pending  bool         `json:"pending"` // an interrupted run waits for recover
 }
 
+type sourceJSON struct {
+	Path    string `json:"path"`
+	Kind    string `json:"kind"` // set, kubernetes, k3s, folder, file
+	Profile string `json:"profile,omitempty"`
+}
+
 type expiryJSON struct {
-	Path     string    `json:"path"`
-	Slot     string    `json:"slot,omitempty"`
-	NotAfter time.Time `json:"notAfter"`
-	Days     int       `json:"days"`
+	Path       string     `json:"path"`
+	At         string     `json:"at,omitempty"` // the place inside the file
+	Slot       string     `json:"slot,omitempty"`
+	Subject    string     `json:"subject,omitempty"`
+	Issuer     string     `json:"issuer,omitempty"`
+	Names      []string   `json:"subjectAltNames,omitempty"`
+	Serial     string     `json:"serial,omitempty"`
+	SHA256     string     `json:"sha256,omitempty"`
+	CA         bool       `json:"ca"`
+	NotBefore  *time.Time `json:"notBefore,omitempty"`
+	NotAfter   time.Time  `json:"notAfter"`
+	Days       int        `json:"days"`
+	Renewal    string     `json:"renewal,omitempty"`    // who renews it, where that is known
+	Superseded string     `json:"superseded,omitempty"` // the file that took its place
+	Copies     []string   `json:"copies,omitempty"`
 }
 
 type driftJSON struct {
@@ -37,82 +59,76 @@ type driftJSON struct {
 	Fix  string `json:"fix"`
 }
 
+type noteJSON struct {
+	Path string `json:"path"`
+	Note string `json:"note"`
+}
+
+// statusForms are the values of -o.
+var statusForms = []string{"text", "json", "ics", "prometheus"}
+
 func (a *app) statusCommand() *cobra.Command {
 	var output, within string
 	var all bool
 	c := &cobra.Command{
-		Use:   "status DIR",
-		Short: "Say what of a written set expires soon, and what differs from its manifest",
-		Long: `status reads the manifest of a set that certwright wrote. It exits 1 when something ends
-within the time of --within, or when a file was changed, is missing, or may be read by more
-people than it was written for. A certificate that lies there several times, as in kubeconfigs
-and Terraform modules, is named once, unless --all is given.`,
-		Example: "  certwright status generated --within 60d",
-		Args:    oneArg("directory"),
+		Use:   "status DIR|FILE...",
+		Short: "Say what expires when, in a written set or anywhere else",
+		Long: `status lists every certificate with its end, the soonest first. It reads sets that certwright
+wrote, kubeadm's /etc/kubernetes with its kubeconfigs, the kubelet's and k3s' directories, single
+files, kubeconfigs, manifests of Secrets, and any folder. It reads no private key.
+
+It exits 1 when something ends within the time of --within or is not valid yet, or when a file
+of a set was changed, is missing, or may be read by more people than it was written for. A
+certificate that lies there several times, as in kubeconfigs and Terraform modules, is named
+once, unless --all is given.
+
+-o ics is a calendar to subscribe to (RFC 5545), with an alarm before each end; -o prometheus is
+for the textfile collector of node_exporter.`,
+		Example: `  certwright status generated --within 60d
+  sudo certwright status /etc/kubernetes /var/lib/kubelet/pki
+  certwright status generated ~/.kube/config -o ics > certificates.ics
+  certwright status /etc/kubernetes -o prometheus > certs.prom.new; mv certs.prom.new certs.prom`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := checkOutput(output); err != nil {
-				return err
+			if len(args) == 0 {
+				return usage("status needs a directory or a file; see certwright status --help")
+			}
+			if !slices.Contains(statusForms, output) {
+				return usage("-o %s: use %s", untrusted.Text(output), strings.Join(statusForms, ", "))
 			}
 			d, err := plan.ParseDuration(within)
 			if err != nil {
 				return usage("--within: %w", err)
 			}
-			return a.statusOf(args[0], time.Duration(d), all, output)
+			return a.statusOf(args, time.Duration(d), all, output)
 		},
 	}
 	c.Flags().StringVar(&within, "within", "30d", "how soon is soon: `30d`, 720h, 1y")
 	c.Flags().BoolVar(&all, "all", false, "name every file, copies of a certificate too")
-	outputFlag(c, &output)
+	c.Flags().StringVarP(&output, "output", "o", "text", strings.Join(statusForms[:3], ", ")+" or "+statusForms[3])
 	return c
 }
 
-func (a *app) statusOf(dir string, within time.Duration, all bool, output string) error {
-	drift, err := store.Check(a.Store, a.path(dir))
+func (a *app) statusOf(paths []string, within time.Duration, all bool, output string) error {
+	// Nothing is written here, so a signal may end it at any time.
+	cal, err := calendar.Read(context.WithoutCancel(a.ctx), a.world(), paths, all)
 	if err != nil {
 		return err
 	}
-	out := statusJSON{Dir: shown(dir), Profile: drift.Manifest.Profile, Expiring: []expiryJSON{}, Expiry: []expiryJSON{}, Drift: []driftJSON{}, Pending: drift.Pending}
 	now := a.Now()
-	files := drift.Manifest.Files
-	if !all {
-		files = originals(files)
-	}
-	for _, e := range files {
-		if e.NotAfter == nil {
-			continue
-		}
-		x := expiryJSON{Path: e.Path, Slot: e.Slot, NotAfter: *e.NotAfter, Days: int(e.NotAfter.Sub(now).Hours() / 24)}
-		out.Expiry = append(out.Expiry, x)
-	}
-	slices.SortStableFunc(out.Expiry, func(x, y expiryJSON) int { return x.NotAfter.Compare(y.NotAfter) })
-	for _, x := range out.Expiry {
-		if x.NotAfter.Before(now.Add(within)) {
-			out.Expiring = append(out.Expiring, x)
-		}
-	}
-	for _, d := range []struct {
-		what, fix string
-		paths     []string
-	}{
-		{"changed", "put the written file back, or write the set anew with certwright apply --force", drift.Changed},
-		{"missing", "put the written file back, or write the set anew with certwright apply --force", drift.Missing},
-		{"loosened", "$ chmod go-rwx ", drift.Loosened},
-	} {
-		for _, p := range d.paths {
-			fix := d.fix
-			if d.what == "loosened" {
-				fix += untrusted.Text(dir + "/" + p).ShellArg()
-			}
-			out.Drift = append(out.Drift, driftJSON{Path: untrusted.Text(p).String(), What: d.what, Fix: fix})
-		}
-	}
-	out.OK = len(out.Expiring) == 0 && drift.Clean()
-	if output == "json" {
-		if err := a.printJSON(out); err != nil {
-			return err
-		}
-	} else {
+	out := statusReport(cal, now, within)
+	switch output {
+	case "json":
+		err = a.printJSON(out)
+	case "ics":
+		a.printf("%s", iCalendar(cal, now, within))
+	case "prometheus":
+		a.printf("%s", prometheus(cal, out, now))
+	default:
 		a.printStatus(out)
+	}
+	if err != nil {
+		return err
 	}
 	if !out.OK {
 		return &exitError{exitUnacceptable}
@@ -120,55 +136,129 @@ func (a *app) statusOf(dir string, within time.Duration, all bool, output string
 	return nil
 }
 
-// originals leaves out the copies of a slot's certificate: the deployed file
-// stands for it, then the CA's own, then whatever else holds it.
-func originals(files []store.Entry) []store.Entry {
-	type certificate struct{ slot, serial string }
-	rank := func(e store.Entry) int {
-		plain := e.Kind == string(layout.KindCertificate) || e.Kind == string(layout.KindCA)
-		switch {
-		case plain && strings.HasPrefix(e.Path, "tls/"):
-			return 0
-		case plain && strings.HasPrefix(e.Path, "nodes/"):
-			return 1
-		case plain:
-			return 2
-		case strings.HasPrefix(e.Path, "tls/"): // a client that lives in a kubeconfig alone
-			return 3
-		}
-		return 4
+// statusReport is the calendar as JSON has it, with what it amounts to.
+func statusReport(cal *calendar.Calendar, now time.Time, within time.Duration) statusJSON {
+	out := statusJSON{
+		Dir: shown(cal.Sources[0].Path), Sources: []sourceJSON{}, Expiring: []expiryJSON{}, Early: []expiryJSON{},
+		Expiry: []expiryJSON{}, Drift: []driftJSON{}, Notes: []noteJSON{},
 	}
-	best := map[certificate]store.Entry{}
-	for _, e := range files {
-		c := certificate{e.Slot, e.Serial}
-		if known, ok := best[c]; !ok || rank(e) < rank(known) {
-			best[c] = e
+	clean := true
+	for _, s := range cal.Sources {
+		one := sourceJSON{Path: shown(s.Path), Kind: string(s.Kind)}
+		if s.Drift != nil {
+			one.Profile = untrusted.Text(s.Drift.Manifest.Profile).String()
+			if out.Profile == "" {
+				out.Profile = one.Profile
+			}
+			clean = clean && s.Drift.Clean()
+			out.Pending = out.Pending || s.Drift.Pending
+			out.Drift = append(out.Drift, driftOf(s, len(cal.Sources) > 1)...)
+		}
+		out.Sources = append(out.Sources, one)
+	}
+	for i := range cal.Entries {
+		e := &cal.Entries[i]
+		x := expiryOf(e, now)
+		out.Expiry = append(out.Expiry, x)
+		if e.Ends(now.Add(within)) {
+			out.Expiring = append(out.Expiring, x)
+		}
+		if e.Early(now) {
+			out.Early = append(out.Early, x)
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(files), func(e store.Entry) bool {
-		return e.Slot != "" && e.Serial != "" && best[certificate{e.Slot, e.Serial}].Path != e.Path
-	})
+	for _, n := range cal.Notes {
+		out.Notes = append(out.Notes, noteJSON{shown(n.Path), n.Text})
+	}
+	out.OK = len(out.Expiring)+len(out.Early) == 0 && clean
+	return out
+}
+
+func expiryOf(e *calendar.Entry, now time.Time) expiryJSON {
+	x := expiryJSON{
+		Path: shown(e.Path), At: e.At, Slot: e.Slot, Subject: e.Subject, Issuer: e.Issuer, Names: e.Names, Serial: e.Serial,
+		SHA256: e.SHA256, CA: e.CA, NotAfter: e.NotAfter, Days: e.Days(now), Renewal: e.Renewal, Superseded: e.Superseded,
+	}
+	if !e.NotBefore.IsZero() {
+		x.NotBefore = &e.NotBefore
+	}
+	for _, c := range e.Copies {
+		x.Copies = append(x.Copies, shown(c))
+	}
+	return x
+}
+
+// driftOf is what differs of a set; named says that other sources stand beside it.
+func driftOf(s calendar.Source, named bool) []driftJSON {
+	var out []driftJSON
+	for _, d := range []struct {
+		what, fix string
+		paths     []string
+	}{
+		{"changed", "put the written file back, or write the set anew with certwright apply --force", s.Drift.Changed},
+		{"missing", "put the written file back, or write the set anew with certwright apply --force", s.Drift.Missing},
+		{"loosened", "$ chmod go-rwx ", s.Drift.Loosened},
+	} {
+		for _, p := range d.paths {
+			fix, name := d.fix, p
+			if d.what == "loosened" {
+				fix += untrusted.Text(s.Path + "/" + p).ShellArg()
+			}
+			if named {
+				name = strings.TrimSuffix(s.Path, "/") + "/" + p
+			}
+			out = append(out, driftJSON{Path: untrusted.Text(name).String(), What: d.what, Fix: fix})
+		}
+	}
+	return out
 }
 
 func (a *app) printStatus(s statusJSON) {
+	soon, early := map[string]bool{}, map[string]bool{}
+	id := func(x expiryJSON) string { return x.Path + "\x00" + x.At + "\x00" + x.Slot + "\x00" + x.SHA256 }
+	for _, x := range s.Expiring {
+		soon[id(x)] = true
+	}
+	for _, x := range s.Early {
+		early[id(x)] = true
+	}
 	for _, x := range s.Expiry {
-		mark := "ok"
-		if slices.Contains(s.Expiring, x) {
+		mark, days := "ok", fmt.Sprintf("%d days", x.Days)
+		switch {
+		case early[id(x)]:
+			mark = "early"
+		case x.Superseded != "":
+			mark = "old"
+		case soon[id(x)]:
 			mark = "ends"
 		}
-		days := fmt.Sprintf("%d days", x.Days)
 		if x.Days < 0 {
 			days = "ended"
 		}
-		a.printf("%-5s %s  %9s  %s\n", mark, x.NotAfter.UTC().Format(time.DateOnly), days, strings.Join(nonEmpty(x.Path, x.Slot), "  "))
+		what := []string{x.Path, x.At, x.Slot}
+		if x.Slot == "" {
+			what = append(what, x.Subject)
+		}
+		if x.Superseded != "" {
+			what = append(what, "superseded by "+x.Superseded)
+		} else if x.Renewal != "" {
+			what = append(what, x.Renewal)
+		}
+		a.printf("%-5s %s  %9s  %s\n", mark, x.NotAfter.UTC().Format(time.DateOnly), days, strings.Join(nonEmpty(what...), "  "))
 	}
 	for _, d := range s.Drift {
 		a.printf("%-9s %s; %s\n", d.What, d.Path, d.Fix)
 	}
+	for _, n := range s.Notes {
+		a.printf("%-9s %s: %s\n", "note", n.Path, untrusted.Text(n.Note).Max(maxRow))
+	}
 	if s.Pending {
 		a.printf("an interrupted run waits here: certwright recover %s\n", untrusted.Text(s.Dir).ShellArg())
 	}
-	if s.OK {
+	switch sets := !slices.ContainsFunc(s.Sources, func(x sourceJSON) bool { return x.Kind != string(calendar.Set) }); {
+	case s.OK && sets:
 		a.printf("all is as it was written\n")
+	case s.OK:
+		a.printf("nothing of %s ends soon\n", count(len(s.Expiry), "certificate"))
 	}
 }
