@@ -37,6 +37,10 @@ type Request struct {
 	// Brought holds what was handed over: for bring-ca the CA's slot, with its
 	// key; for bring-certs each slot. All leaves these as they are.
 	Brought map[topology.SlotID]*certs.Pair
+	// Signed holds pairs whose key was made here and whose certificate was
+	// signed elsewhere, by a CA that was brought without its key: leaves, and
+	// intermediates of an authority in Subordinate. All leaves these as they are.
+	Signed map[topology.SlotID]*certs.Pair
 	// Subordinate lists authorities in mode bring-ca that get an intermediate
 	// of their own under the CA that was brought.
 	Subordinate map[topology.AuthorityID]bool

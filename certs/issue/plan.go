@@ -176,12 +176,12 @@ func (p *plan) authorities() {
 	}
 }
 
-// signs says whether anything is to be issued under an authority whose owner
-// brings its certificates.
+// signs says whether anything is to be issued here under an authority whose CA
+// was brought.
 func (p *plan) signs(a *topology.Authority) bool {
 	for i := range p.Topology.Slots {
 		s := &p.Topology.Slots[i]
-		if s.Kind == topology.Leaf && s.Authority == a.ID && p.makes(s) {
+		if s.Kind == topology.Leaf && s.Authority == a.ID && p.makes(s) && empty(p.Signed[s.ID]) {
 			return true
 		}
 	}
@@ -212,6 +212,16 @@ func (p *plan) makeCA(a *topology.Authority, slot *topology.Slot) {
 }
 
 func (p *plan) bringCA(a *topology.Authority, slot *topology.Slot, pair *certs.Pair) {
+	if signed := p.Signed[slot.ID]; p.Subordinate[a.ID] && !empty(signed) {
+		ca, err := NewCA(slot.ID, signed, p.Now)
+		p.bad(err)
+		p.set.Above[a.ID], p.set.Pairs[a.Slot], p.brought[a.ID] = pair, signed, ca
+		return
+	}
+	if pair.Key == nil && !p.Subordinate[a.ID] && !p.signs(a) {
+		p.set.Pairs[a.Slot] = pair // all that it signs was signed elsewhere
+		return
+	}
 	ca, err := NewCA(slot.ID, pair, p.Now)
 	if err != nil {
 		p.bad(err)
@@ -238,6 +248,10 @@ func (p *plan) leaves() {
 	for i := range t.Slots {
 		s := &t.Slots[i]
 		if s.Kind == topology.CA {
+			continue
+		}
+		if signed := p.Signed[s.ID]; !empty(signed) {
+			p.set.Pairs[s.ID] = signed
 			continue
 		}
 		if !p.makes(s) {
@@ -290,9 +304,11 @@ func (p *plan) unsigned(s *topology.Slot) error {
 // depend on which worker was first, and no two certificates share one.
 func (p *plan) serials() error {
 	seen := map[string]bool{}
-	for _, pair := range p.Brought {
-		if c := pair.Leaf(); c != nil && c.SerialNumber != nil {
-			seen[c.SerialNumber.String()] = true
+	for _, pairs := range []map[topology.SlotID]*certs.Pair{p.Brought, p.Signed} {
+		for _, pair := range pairs {
+			if c := pair.Leaf(); c != nil && c.SerialNumber != nil {
+				seen[c.SerialNumber.String()] = true
+			}
 		}
 	}
 	for _, it := range p.items {

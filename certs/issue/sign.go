@@ -78,6 +78,24 @@ func NewSerial(random io.Reader) (*big.Int, error) {
 // names and its usages are the slot's. A certificate never outlives its CA and
 // never begins before it; where that shortens it, a note says so.
 func SignLeaf(ctx context.Context, slot *topology.Slot, pub crypto.PublicKey, by Issuer, terms Terms) (*Issued, error) {
+	t, err := leafTemplate(slot, pub)
+	if err != nil {
+		return nil, err
+	}
+	out, err := sign(ctx, slot.ID, t, pub, by, terms)
+	if err != nil {
+		return nil, err
+	}
+	if ca, ok := by.(*CA); ok {
+		out.Certificates = append(out.Certificates, ca.sent...)
+	} else {
+		out.Certificates = append(out.Certificates, sent(by.Chain())...)
+	}
+	return out, nil
+}
+
+// leafTemplate is what the slot asks of its certificate, whoever signs it.
+func leafTemplate(slot *topology.Slot, pub crypto.PublicKey) (*x509.Certificate, error) {
 	t := &x509.Certificate{
 		Subject:               subject(slot.Subject),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
@@ -95,19 +113,7 @@ func SignLeaf(ctx context.Context, slot *topology.Slot, pub crypto.PublicKey, by
 			t.ExtKeyUsage = append(t.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
 		}
 	}
-	if err := addNames(t, slot); err != nil {
-		return nil, err
-	}
-	out, err := sign(ctx, slot.ID, t, pub, by, terms)
-	if err != nil {
-		return nil, err
-	}
-	if ca, ok := by.(*CA); ok {
-		out.Certificates = append(out.Certificates, ca.sent...)
-	} else {
-		out.Certificates = append(out.Certificates, sent(by.Chain())...)
-	}
-	return out, nil
+	return t, addNames(t, slot)
 }
 
 // SignCA issues an intermediate that signs leaves only (path length 0), with
