@@ -198,6 +198,7 @@ func sameSet(f, old plan.Files) plan.Files {
 	if old.From != "" && f.Cert == old.Cert && f.Key == old.Key {
 		return old
 	}
+	f.Offline = old.Offline && f.Cert != "" && f.Key == ""
 	return f
 }
 

@@ -239,4 +239,7 @@ type Answers struct {
 	Topology    *topology.Topology
 	Sources     map[Field]Source
 	Passphrases map[topology.SlotID][]byte
+	// Signed are the pairs that were made here and signed elsewhere, for the
+	// components whose CA has its key there. The state machine knows none.
+	Signed map[topology.SlotID]*certs.Pair
 }

@@ -27,7 +27,7 @@ type rules struct {
 var catalogue = sync.OnceValue(func() rules {
 	r := rules{index: map[string]int{}}
 	for _, section := range [][]Rule{
-		fileRules, formRules, contentRules, keyRules, timeRules, chainRules, nameRules, usageRules, subjectRules,
+		fileRules, formRules, contentRules, keyRules, timeRules, chainRules, nameRules, usageRules, subjectRules, requestRules,
 	} {
 		for _, rule := range section {
 			r.index[rule.ID] = len(r.list)

@@ -377,6 +377,11 @@ func (g *gatherer) all(ctx context.Context) (map[topology.SlotID]*certs.Pair, []
 			switch {
 			case v.Pair == nil && check.OK(v.Findings):
 				findings = append(findings, missing(slot, "no certificate was", mode))
+			case v.Pair != nil && v.Pair.Key == nil && g.a.Plan.Offline(c.ID):
+				if len(g.a.Signed) == 0 {
+					findings = append(findings, elsewhere(slot))
+				}
+				pairs[slot.ID] = v.Pair
 			case v.Pair != nil && v.Pair.Key == nil && (slot.Kind != topology.CA || mode == topology.BringCA) && check.OK(v.Findings):
 				findings = append(findings, missing(slot, "no private key was", mode))
 			case v.Pair != nil:
@@ -385,6 +390,16 @@ func (g *gatherer) all(ctx context.Context) (map[topology.SlotID]*certs.Pair, []
 		}
 	}
 	return pairs, findings, stamps, nil
+}
+
+// elsewhere says that what a CA has to sign must be asked for.
+func elsewhere(slot *topology.Slot) check.Finding {
+	return check.Finding{
+		Rule: "material-missing", Severity: check.Error, Slot: slot.ID,
+		Message: fmt.Sprintf("%s: the key of this CA is elsewhere, so nothing can be signed with it here", slot.ID),
+		Why:     slot.Purpose,
+		Fix:     "write signing requests with certwright csr -f PLAN --out DIR, have them signed where the key is, and bring the certificates back with certwright import",
+	}
 }
 
 func missing(slot *topology.Slot, what string, mode topology.Mode) check.Finding {

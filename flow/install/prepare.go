@@ -107,7 +107,7 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 		p.Notes = append(p.Notes, fmt.Sprintf("%s was not handed over, and without the key of its CA it cannot be made: it is left out", id))
 	}
 	req := issue.Request{
-		Topology: p.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: brought, Subordinate: map[topology.AuthorityID]bool{},
+		Topology: p.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: brought, Signed: a.Signed, Subordinate: map[topology.AuthorityID]bool{},
 		Hierarchy: a.Plan.Hierarchy, Algorithm: a.Plan.Keys.Algorithm, CALife: a.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: a.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
 		Now: g.now, Keys: w.Keys, Workers: w.Workers, Rand: w.Rand,
 	}

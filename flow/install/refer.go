@@ -30,7 +30,7 @@ func Refer(w *World, p *plan.Plan) error {
 		if f.Cert != "" {
 			return
 		}
-		err := takeCA(w, p, id, f, strings.HasSuffix(field, ".ca") && !strings.Contains(field, ".certs."))
+		err := takeCA(w, p, id, f, strings.HasSuffix(field, ".ca") && !strings.Contains(field, ".certs.") && !f.Offline)
 		if err != nil {
 			errs = append(errs, yamlfile.All(p.Fault(field+".from", err.Error()))...)
 		}

@@ -135,6 +135,9 @@ func (c *checker) components() {
 		if err := c.t.Available(id, c.p.Mode(id), choices); err != nil {
 			c.bad(at+".mode", "%v", err)
 		}
+		if comp.CA != nil && comp.CA.Offline && comp.Mode != topology.BringCA {
+			c.bad(at+".ca.offline", "is for mode bring-ca alone; remove it, or write mode: bring-ca")
+		}
 		if comp.Intermediate && comp.Mode != topology.BringCA {
 			c.bad(at+".intermediate", "is for mode bring-ca alone; remove it, or write mode: bring-ca")
 		}

@@ -59,6 +59,7 @@ func (p *Plan) Marshal() ([]byte, error) {
 		output.value("layouts", list(p.Output.Layouts))
 	}
 	doc.add("output", output)
+	doc.text("awaiting", p.Awaiting)
 
 	var b bytes.Buffer
 	b.WriteString(header)
@@ -121,6 +122,9 @@ func files(f Files) *node {
 	out.text("key", f.Key)
 	out.text("from", f.From)
 	out.text("authority", string(f.Authority))
+	if f.Offline {
+		out.value("offline", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	}
 	return out
 }
 

@@ -31,6 +31,7 @@ type document struct {
 	Hierarchy  topology.Hierarchy                 `yaml:"hierarchy"`
 	Components map[topology.ComponentID]Component `yaml:"components"`
 	Output     Output                             `yaml:"output"`
+	Awaiting   string                             `yaml:"awaiting"`
 }
 
 // Parse reads a plan. The error is a yamlfile.Errors with line and column.
@@ -45,7 +46,7 @@ func Parse(name string, data []byte) (*Plan, error) {
 	}
 	p := &Plan{
 		APIVersion: d.APIVersion, Profile: d.Profile, Facts: d.Facts, Keys: d.Keys, Validity: d.Validity,
-		Hierarchy: d.Hierarchy, Components: d.Components, Output: d.Output, origin: &origin{name, data},
+		Hierarchy: d.Hierarchy, Components: d.Components, Output: d.Output, Awaiting: d.Awaiting, origin: &origin{name, data},
 	}
 	r := p.report()
 	d.Nodes.take(p, r)
@@ -69,6 +70,12 @@ func Parse(name string, data []byte) (*Plan, error) {
 		switch {
 		case f.From != "" && (f.Cert != "" || f.Key != ""):
 			r.Bad(at+".from", "takes the CA and its key out of a set; remove cert and key, or from")
+		case f.Offline && f.Key != "":
+			r.Bad(at+".offline", "says that the key of this CA is elsewhere, and key names it; remove one of them")
+		case f.Offline && f.Cert == "" && f.From == "":
+			r.Bad(at+".offline", "needs the certificate of the CA whose key is elsewhere; name it: {cert: FILE, offline: true}")
+		case f.Offline && !strings.HasSuffix(at, ".ca") || f.Offline && strings.Contains(at, ".certs."):
+			r.Bad(at+".offline", "is for the CA of a component in mode bring-ca; what is brought ready is not signed any more")
 		case f.From == "" && f.Authority != "":
 			r.Bad(at+".authority", "is the authority of another set; name that set's directory too: {from: DIR, authority: "+untrusted.Text(string(f.Authority)).Max(64)+"}")
 		}
@@ -159,6 +166,7 @@ func (p *Plan) eachPath(change func(at, path string) string) {
 		do(at+".from", &f.From)
 	})
 	do("output.dir", &p.Output.Dir)
+	do("awaiting", &p.Awaiting)
 }
 
 // maxPath is Linux's PATH_MAX, in bytes.

@@ -33,6 +33,9 @@ type Plan struct {
 	// NodesFrom is the file that holds the nodes, as nodes: {from: FILE} names
 	// it. Nodes are then what was read from it, empty before that.
 	NodesFrom string `yaml:"-"`
+	// Awaiting is the directory with the signing requests that this plan waits
+	// for the answers of; empty when it waits for nothing.
+	Awaiting string `yaml:"awaiting,omitempty"`
 
 	origin   *origin         // the file that it was read from; nil when it was made here
 	fromFlag map[string]bool // facts that Set gave
@@ -83,6 +86,9 @@ type Files struct {
 	// taken from there. Cert and Key are then the files that were found in it,
 	// empty before that; a file of a plan has From alone.
 	From string `yaml:"from,omitempty"`
+	// Offline says of the CA in mode bring-ca that its key is elsewhere: what it
+	// signs is asked for with requests.
+	Offline bool `yaml:"offline,omitempty"`
 	// Authority is the authority of that set; empty: the one of the same name.
 	Authority topology.AuthorityID `yaml:"authority,omitempty"`
 }
@@ -140,6 +146,12 @@ func (p *Plan) Choices() map[topology.ComponentID]topology.Choice {
 	return out
 }
 
+// Offline says whether a component's CA was brought and its key is elsewhere.
+func (p *Plan) Offline(id topology.ComponentID) bool {
+	c := p.Components[id]
+	return p.Mode(id) == topology.BringCA && c.CA != nil && c.CA.Offline
+}
+
 // Equal says whether two plans hold the same answers, whatever file they came from.
 func (p *Plan) Equal(other *Plan) bool {
 	if p == nil || other == nil {
@@ -147,7 +159,7 @@ func (p *Plan) Equal(other *Plan) bool {
 	}
 	return p.APIVersion == other.APIVersion && p.Profile == other.Profile && maps.Equal(p.Facts, other.Facts) &&
 		p.Keys == other.Keys && p.Validity == other.Validity && p.Hierarchy == other.Hierarchy &&
-		p.NodesFrom == other.NodesFrom && slices.EqualFunc(p.Nodes, other.Nodes, sameNode) &&
+		p.NodesFrom == other.NodesFrom && p.Awaiting == other.Awaiting && slices.EqualFunc(p.Nodes, other.Nodes, sameNode) &&
 		maps.EqualFunc(p.Components, other.Components, Component.equal) &&
 		p.Output.Dir == other.Output.Dir && slices.Equal(p.Output.Layouts, other.Output.Layouts)
 }

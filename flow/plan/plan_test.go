@@ -512,3 +512,49 @@ func TestEqualIgnoresWhereAPlanCameFrom(t *testing.T) {
 		t.Error("other answers are equal")
 	}
 }
+
+// The key of a CA may be elsewhere: then nothing but its certificate is named.
+func TestPlanOfAnOfflineCA(t *testing.T) {
+	const text = `apiVersion: certwright/v1
+profile: tectonic
+components:
+  kube: {mode: bring-ca, ca: {cert: kube-ca.crt, offline: true}}
+awaiting: ../requests
+`
+	p, err := Parse("plan.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Check(tectonic(t)); err != nil {
+		t.Error(err)
+	}
+	if !p.Offline("kube") || p.Offline("etcd") || p.Awaiting != "../requests" {
+		t.Errorf("%+v", p)
+	}
+	data, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse("again.yaml", data)
+	if err != nil || !again.Equal(p) {
+		t.Errorf("%v\n%s", err, data)
+	}
+	p.Resolve("/srv/plans")
+	if p.Awaiting != "/srv/requests" {
+		t.Errorf("awaiting %s", p.Awaiting)
+	}
+	for _, c := range []struct{ edit, want string }{
+		{"cert: kube-ca.crt, key: kube-ca.key, offline: true", "plan.yaml:4:77: components.kube.ca.offline: says that the key of this CA is elsewhere, and key names it"},
+		{"offline: true", "components.kube.ca.offline: needs the certificate of the CA"},
+		{"cert: kube-ca.crt, offline: yes please", "plan.yaml:4:"},
+	} {
+		_, err := Parse("plan.yaml", []byte(strings.Replace(text, "cert: kube-ca.crt, offline: true", c.edit, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", c.edit, err, c.want)
+		}
+	}
+	brought := strings.Replace(text, "mode: bring-ca, ca: {cert: kube-ca.crt, offline: true}", "mode: bring-certs, certs: {ca: {cert: kube-ca.crt, offline: true}}", 1)
+	if _, err := Parse("plan.yaml", []byte(brought)); err == nil || !strings.Contains(err.Error(), "certs.ca.offline: is for the CA of a component in mode bring-ca") {
+		t.Errorf("got %v", err)
+	}
+}
