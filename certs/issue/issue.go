@@ -44,6 +44,13 @@ type Request struct {
 	// Subordinate lists authorities in mode bring-ca that get an intermediate
 	// of their own under the CA that was brought.
 	Subordinate map[topology.AuthorityID]bool
+	// Kept holds pairs that an earlier run made and that stay as they are, byte
+	// for byte, where their component is in mode generate or bring-ca: see
+	// Differs. A CA among them signs what is made anew; without its key that is
+	// refused.
+	Kept map[topology.SlotID]*certs.Pair
+	// KeptRoot is the root of an earlier run, for the hierarchy of intermediates.
+	KeptRoot *certs.Pair
 	// Hierarchy is the profile's when empty.
 	Hierarchy topology.Hierarchy
 	Algorithm Algorithm     // default ECDSAP256

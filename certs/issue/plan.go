@@ -55,6 +55,9 @@ func newPlan(r Request) (*plan, error) {
 			Topology: r.Topology, Modes: p.modes,
 			Pairs: map[topology.SlotID]*certs.Pair{}, Above: map[topology.AuthorityID]*certs.Pair{},
 		}
+		if p.Hierarchy == topology.Intermediates && p.KeptRoot != nil {
+			p.set.Root = made(p.KeptRoot)
+		}
 		p.authorities()
 		p.leaves()
 	}
@@ -198,9 +201,16 @@ func empty(pair *certs.Pair) bool {
 }
 
 func (p *plan) makeCA(a *topology.Authority, slot *topology.Slot) {
+	if p.keepCA(a, slot) {
+		return
+	}
 	p.bad(AllowedFor(slot, p.Algorithm))
 	it := &item{slot: slot, id: slot.ID, name: slot.Subject}
-	if p.Hierarchy == topology.Intermediates {
+	switch {
+	case p.Hierarchy != topology.Intermediates:
+	case p.KeptRoot != nil:
+		it.under = p.keptRoot()
+	default:
 		if p.root == nil {
 			p.root = &item{name: p.Topology.Root}
 			p.items = append([]*item{p.root}, p.items...)
@@ -230,6 +240,10 @@ func (p *plan) bringCA(a *topology.Authority, slot *topology.Slot, pair *certs.P
 	if !p.Subordinate[a.ID] {
 		p.set.Pairs[a.Slot] = pair
 		p.brought[a.ID] = ca
+		return
+	}
+	if p.keepCA(a, slot) {
+		p.set.Above[a.ID] = pair
 		return
 	}
 	p.bad(AllowedFor(slot, p.Algorithm))
@@ -262,6 +276,10 @@ func (p *plan) leaves() {
 			}
 			continue
 		}
+		if kept := p.Kept[s.ID]; !empty(kept) {
+			p.set.Pairs[s.ID] = made(kept)
+			continue
+		}
 		p.bad(AllowedFor(s, p.Algorithm))
 		it := &item{slot: s, id: s.ID}
 		if s.Kind == topology.Leaf {
@@ -290,6 +308,9 @@ func (p *plan) unsigned(s *topology.Slot) error {
 	if ca == nil {
 		return fmt.Errorf("%s: profile %s names no authority to sign it", s.ID, p.Topology.Profile.Name)
 	}
+	if kept := p.Kept[ca.ID]; kept.Leaf() != nil && kept.Key == nil {
+		return p.keyless(s.ID, ca.ID)
+	}
 	if pair := p.Brought[ca.ID]; pair.Leaf() != nil && pair.Key == nil && p.modes[ca.Component] == topology.BringCerts {
 		return &Refusal{
 			s.ID,
@@ -304,7 +325,7 @@ func (p *plan) unsigned(s *topology.Slot) error {
 // depend on which worker was first, and no two certificates share one.
 func (p *plan) serials() error {
 	seen := map[string]bool{}
-	for _, pairs := range []map[topology.SlotID]*certs.Pair{p.Brought, p.Signed} {
+	for _, pairs := range []map[topology.SlotID]*certs.Pair{p.Brought, p.Signed, p.Kept, {"": p.KeptRoot}} {
 		for _, pair := range pairs {
 			if c := pair.Leaf(); c != nil && c.SerialNumber != nil {
 				seen[c.SerialNumber.String()] = true

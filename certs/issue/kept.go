@@ -1,0 +1,54 @@
+package issue
+
+import (
+	"fmt"
+
+	"certwright/certs"
+	"certwright/certs/topology"
+)
+
+// made is a pair of an earlier run as one that was made here.
+func made(pair *certs.Pair) *certs.Pair {
+	out := *pair
+	out.Made = true
+	return &out
+}
+
+// keepCA takes the CA of an earlier run, if there is one. Without its key it
+// stays all the same: that is an error only once something is to be signed.
+func (p *plan) keepCA(a *topology.Authority, slot *topology.Slot) bool {
+	kept := p.Kept[slot.ID]
+	if kept.Leaf() == nil {
+		return false
+	}
+	p.set.Pairs[slot.ID] = made(kept)
+	if kept.Key == nil {
+		return true
+	}
+	ca, err := NewCA(slot.ID, kept, p.Now)
+	if err != nil {
+		p.bad(err)
+		return true
+	}
+	p.brought[a.ID] = ca
+	return true
+}
+
+// keptRoot is the root of an earlier run, about to sign a new CA.
+func (p *plan) keptRoot() *CA {
+	if p.KeptRoot.Key == nil {
+		p.bad(p.keyless("a new CA", "the root"))
+		return nil
+	}
+	ca, err := NewCA("the root", p.KeptRoot, p.Now)
+	p.bad(err)
+	return ca
+}
+
+func (p *plan) keyless(slot, ca topology.SlotID) error {
+	return &Refusal{
+		slot,
+		fmt.Sprintf("it cannot be issued: the key of %s, which would sign it, is not in the set any more", ca),
+		"bring the key back to where it was written, or make all anew",
+	}
+}

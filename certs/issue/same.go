@@ -1,0 +1,167 @@
+package issue
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"certwright/certs"
+	"certwright/certs/topology"
+)
+
+// Wanted is what a pair of an earlier run is held against: what would be made
+// of its slot today.
+type Wanted struct {
+	Algorithm Algorithm // default ECDSAP256
+	// By is the CA that signs the slot today; nil for a root, and for a key pair.
+	By *certs.Pair
+	// Until is when the certificate must still be valid.
+	Until time.Time
+}
+
+// Differs says in what a pair of an earlier run is not what would be made of
+// the slot today, as a part of a sentence ("its names are not …"); "" when it
+// may stay as it is. It compares the kind of key, the key with the certificate,
+// the subject, the names, the usages and the issuer, whose signature it checks.
+func Differs(slot *topology.Slot, pair *certs.Pair, want Wanted) string {
+	if want.Algorithm == "" {
+		want.Algorithm = ECDSAP256
+	}
+	leaf := pair.Leaf()
+	if slot.Kind == topology.KeyPair {
+		if pair == nil || pair.Key == nil {
+			return "its key is not there any more"
+		}
+		return otherAlgorithm(pair.Key.Public(), want.Algorithm)
+	}
+	switch {
+	case leaf == nil:
+		return "its certificate is not there any more"
+	case slot.Kind != topology.CA && pair.Key == nil:
+		return "its key is not there any more"
+	case pair.Key != nil && !samePublic(leaf.PublicKey, pair.Key.Public()):
+		return "its key is not that of its certificate"
+	case leaf.NotAfter.Before(want.Until):
+		return "its certificate ends on " + leaf.NotAfter.UTC().Format(time.DateOnly)
+	}
+	if why := otherAlgorithm(leaf.PublicKey, want.Algorithm); why != "" {
+		return why
+	}
+	if slot.Kind == topology.CA {
+		return otherCA(slot, leaf, want.By)
+	}
+	return otherLeaf(slot, leaf, want.By)
+}
+
+// DiffersRoot is Differs for the root that stands above the CAs made here.
+func DiffersRoot(t *topology.Topology, root *certs.Pair, want Wanted) string {
+	return Differs(&topology.Slot{Kind: topology.CA, Subject: t.Root}, root, want)
+}
+
+func otherAlgorithm(pub crypto.PublicKey, a Algorithm) string {
+	var is Algorithm
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		is = Algorithm(fmt.Sprintf("rsa-%d", k.N.BitLen()))
+	case *ecdsa.PublicKey:
+		switch k.Curve {
+		case elliptic.P256():
+			is = ECDSAP256
+		case elliptic.P384():
+			is = ECDSAP384
+		}
+	case ed25519.PublicKey:
+		is = Ed25519
+	}
+	if is == a {
+		return ""
+	}
+	return fmt.Sprintf("its key is not %s", a.Words())
+}
+
+func otherCA(slot *topology.Slot, c *x509.Certificate, by *certs.Pair) string {
+	if !c.BasicConstraintsValid || !c.IsCA || c.KeyUsage&x509.KeyUsageCertSign == 0 {
+		return "its certificate is not a CA's"
+	}
+	// The serialNumber of the subject is made of the key, so it is not compared.
+	if c.Subject.CommonName != slot.Subject.CN || !slices.Equal(c.Subject.Organization, slot.Subject.O) {
+		return "its subject is not " + slot.Subject.String()
+	}
+	if by == nil {
+		if !SelfSigned(c) {
+			return "it is to be a root of its own"
+		}
+		return ""
+	}
+	return otherIssuer(c, by)
+}
+
+func otherIssuer(c *x509.Certificate, by *certs.Pair) string {
+	if by.Leaf() == nil || !signedBy(c, by.Leaf()) {
+		return "it was issued by another CA"
+	}
+	return ""
+}
+
+func otherLeaf(slot *topology.Slot, c *x509.Certificate, by *certs.Pair) string {
+	t, err := leafTemplate(slot, c.PublicKey)
+	if err != nil {
+		return "its names cannot be issued: " + err.Error()
+	}
+	mine, err := asn1.Marshal(t.Subject.ToRDNSequence())
+	if err != nil || !bytes.Equal(mine, c.RawSubject) {
+		if c.Subject.CommonName != slot.Subject.CN || !slices.Equal(c.Subject.Organization, slot.Subject.O) {
+			return "its subject is not " + slot.Subject.String()
+		}
+	}
+	switch {
+	case c.IsCA:
+		return "its certificate is a CA's"
+	case c.KeyUsage != t.KeyUsage || !sameSet(c.ExtKeyUsage, t.ExtKeyUsage, usageText) || len(c.UnknownExtKeyUsage) > 0:
+		return "its usages are others"
+	case !sameSet(c.DNSNames, t.DNSNames, strings.Clone) || !sameSet(c.IPAddresses, t.IPAddresses, net.IP.String) ||
+		!sameSet(c.URIs, t.URIs, (*url.URL).String) || len(c.EmailAddresses) > 0:
+		return "its names are others than " + namesText(slot)
+	}
+	return otherIssuer(c, by)
+}
+
+func usageText(u x509.ExtKeyUsage) string { return fmt.Sprint(int(u)) }
+
+// sameSet compares without regard to the order.
+func sameSet[T any](a, b []T, text func(T) string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	texts := func(list []T) []string {
+		out := make([]string, len(list))
+		for i := range list {
+			out[i] = text(list[i])
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(texts(a), texts(b))
+}
+
+func namesText(slot *topology.Slot) string {
+	if len(slot.Names) == 0 {
+		return "none"
+	}
+	var out []string
+	for _, n := range slot.Names {
+		out = append(out, n.String())
+	}
+	return strings.Join(out, ", ")
+}
