@@ -145,8 +145,21 @@ type Prepared struct {
 	// Notes are what a person should know and no rule is broken by: a life cut
 	// short by its CA's.
 	Notes []string
+	// Kept counts the slots that an earlier set had and that stay as they are;
+	// Anew lists those that it had and that were made anew.
+	Kept int
+	Anew []Anew
+	// Carried are files of the earlier set that stay without being made again:
+	// sealed keys of CAs.
+	Carried []string
 	// Inputs are the files that were read, to notice one that changes before the write.
 	Inputs map[string]Stamp
+}
+
+// Anew is a certificate of an earlier set that does not stay.
+type Anew struct {
+	Slot topology.SlotID // "" for the root
+	Why  string          // a part of a sentence: "its names are others than …"
 }
 
 // Survey is what stands at the destination now, held against what would be written.

@@ -74,10 +74,10 @@ func (k CAKeys) protect(ctx context.Context, chosen *plan.Plan, p *flow.Prepared
 			at = append(at, i)
 		}
 	}
-	if len(at) == 0 {
+	if len(at)+len(p.Carried) == 0 {
 		return nil
 	}
-	if k.Fate == plan.CAKeysEncrypted && len(k.Passphrase) == 0 {
+	if k.Fate == plan.CAKeysEncrypted && len(k.Passphrase) == 0 && len(at) > 0 {
 		return errors.New("the keys of CAs are to be encrypted, and no passphrase was given; name a file that holds one: --ca-passphrase-file FILE")
 	}
 	for _, note := range staysPlain(p, at) {

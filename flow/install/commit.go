@@ -33,7 +33,7 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	tx, err := store.Begin(ctx, w.Write, dir, store.Options{Force: replace, Version: w.Version, Profile: p.Topology.Profile.Name, Now: w.Now(), Bytes: total(p)})
+	tx, err := store.Begin(ctx, w.Write, dir, store.Options{Force: replace, Update: w.Earlier != nil, Version: w.Version, Profile: p.Topology.Profile.Name, Now: w.Now(), Bytes: total(p)})
 	if err != nil {
 		return flow.Receipt{}, err
 	}
@@ -43,6 +43,11 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 			return flow.Receipt{}, err
 		}
 		progress(flow.Progress{Stage: "stage", Item: f.Path, Done: i + 1, Total: len(p.Files)})
+	}
+	for _, path := range p.Carried {
+		if err := tx.Keep(path); err != nil {
+			return flow.Receipt{}, err
+		}
 	}
 	if err := Orphaned(w, tx.Existing(), p.Files, tx.Staying()); err != nil {
 		return flow.Receipt{}, err

@@ -1,10 +1,12 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"certwright/assets/layout"
@@ -108,13 +110,21 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 	}
 	req := issue.Request{
 		Topology: p.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: brought, Signed: a.Signed, Subordinate: map[topology.AuthorityID]bool{},
-		Hierarchy: a.Plan.Hierarchy, Algorithm: a.Plan.Keys.Algorithm, CALife: a.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: a.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
+		Hierarchy: cmp.Or(a.Plan.Hierarchy, a.Profile.Hierarchy), Algorithm: a.Plan.Keys.Algorithm, CALife: a.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: a.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
 		Now: g.now, Keys: w.Keys, Workers: w.Workers, Rand: w.Rand,
 	}
 	for _, c := range a.Topology.Components {
 		req.Modes[c.ID] = a.Plan.Mode(c.ID)
 		if c.OwnsCA && req.Modes[c.ID] == topology.BringCA && a.Plan.Components[c.ID].Intermediate {
 			req.Subordinate[c.Authority] = true
+		}
+	}
+	if w.Earlier != nil {
+		if err := w.Earlier.keep(ctx, a, &req, p); err != nil {
+			return err
+		}
+		if len(p.Anew) > 0 {
+			p.Notes = append(p.Notes, anewNote(p.Anew))
 		}
 	}
 	set, err := issue.All(ctx, req, func(e issue.Event) {
@@ -203,14 +213,7 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 		return err
 	}
 	progress(flow.Progress{Stage: "render"})
-	typed := a.Plan.Output.Dir
-	if typed == "" {
-		typed = plan.DefaultDir
-	}
-	dir := w.path(typed)
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
+	typed, dir := destination(w, a)
 	saved := a.Plan.Explicit(a.Profile)
 	saved.Output.Dir = dir
 	if w.CAKeys.Fate != "" {
@@ -232,6 +235,9 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	if err != nil {
 		return err
 	}
+	if w.Earlier != nil {
+		w.Earlier.carryKeys(p)
+	}
 	if err := w.CAKeys.protect(ctx, saved, p, dir, progress); err != nil {
 		return err
 	}
@@ -244,6 +250,18 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	}
 	p.Survey, err = survey(w, typed, dir, p)
 	return err
+}
+
+// destination is where the set goes: as it was typed, and absolute.
+func destination(w *World, a *flow.Answers) (typed, dir string) {
+	if typed = a.Plan.Output.Dir; typed == "" {
+		typed = plan.DefaultDir
+	}
+	dir = w.path(typed)
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return typed, dir
 }
 
 func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) {
@@ -273,7 +291,10 @@ func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) 
 	// Told on the review too, not only when everything is staged.
 	s.Refused = Orphaned(w, existing, p.Files, existing.Staying(planned))
 	for _, c := range existing.Changes(planned) {
-		f := byPath[c.Path]
+		f, made := byPath[c.Path]
+		if !made && slices.Contains(p.Carried, c.Path) {
+			c.What = store.Same
+		}
 		s.Changes = append(s.Changes, flow.Change{
 			Path: c.Path, What: flow.What(c.What), Mode: f.Mode, Size: len(f.Data), Kind: f.Kind, Slot: f.Slot,
 			OldSize: int(c.OldSize), Modified: c.Modified,

@@ -44,6 +44,8 @@ type World struct {
 	Version string
 	// CAKeys is what becomes of the keys of CAs that are made here.
 	CAKeys CAKeys
+	// Earlier is the set that is carried on; nil makes all anew.
+	Earlier *Earlier
 	// OpenKeys takes the key of a brought CA that others may read too.
 	OpenKeys bool
 	// Passphrase opens the encrypted keys of a folder that is read; nil opens none.

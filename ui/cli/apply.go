@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -126,12 +128,16 @@ func (a *app) applyCommand() *cobra.Command {
 	var f planFlags
 	var keys caKeyFlags
 	var out, output string
-	var dryRun, force, flat bool
+	var dryRun, force, flat, anew bool
 	c := &cobra.Command{
 		Use:   "apply -f plan.yaml",
 		Short: "Do what the wizard does, from a plan and without a terminal",
 		Long: `apply makes, checks and proves the set that a plan describes, and writes it: all of it or
-nothing. Relative paths in the plan start from where the plan lies.`,
+nothing. Relative paths in the plan start from where the plan lies.
+
+Where a set of the same profile lies already, what the plan would make the same today is
+kept byte for byte, and only the rest is issued: nodes are added by adding them to the plan.
+What would replace or remove a key or a certificate needs --force.`,
 		Example: `  certwright apply -f plan.yaml
   certwright apply -f plan.yaml --set cluster.name=prod --out /srv/pki
   certwright apply -f plan.yaml --dry-run -o json`,
@@ -162,8 +168,16 @@ nothing. Relative paths in the plan start from where the plan lies.`,
 			}
 			w := a.world()
 			w.OpenKeys = force
-			if w.CAKeys, err = a.caKeys(c.Context(), &keys, p, install.MakesCAs(ans), dryRun, force); err != nil {
-				return a.applied(output, nil, nil, dryRun, err)
+			if !anew {
+				if err := a.carry(c.Context(), w, ans, &keys, force); err != nil {
+					return a.applied(output, nil, nil, dryRun, err)
+				}
+			}
+			if w.CAKeys.Passphrase == nil {
+				needed := install.MakesCAs(ans) && (w.Earlier == nil || !w.Earlier.Sealed())
+				if w.CAKeys, err = a.caKeys(c.Context(), &keys, p, needed, dryRun, force); err != nil {
+					return a.applied(output, nil, nil, dryRun, err)
+				}
 			}
 			defer clear(w.CAKeys.Passphrase)
 			return a.apply(c.Context(), w, ans, output, dryRun, force)
@@ -173,11 +187,43 @@ nothing. Relative paths in the plan start from where the plan lies.`,
 	keys.add(c)
 	c.Flags().StringVar(&out, "out", "", "write to `DIR` instead of where the plan says (default generated)")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "make, check and prove everything, and write nothing")
-	c.Flags().BoolVar(&force, "force", false, "replace an existing set, the old one is kept beside it; and take the key of a CA that others may read")
+	c.Flags().BoolVar(&force, "force", false, "replace files of an existing set, the old ones are kept beside it; and take the key of a CA that others may read")
+	c.Flags().BoolVar(&anew, "anew", false, "make everything anew, CAs included, and keep nothing of an existing set; needs --force there")
 	c.Flags().BoolVar(&flat, "flat", false, "make each authority a self-signed root, without a root above them")
 	c.Flags().StringVar(&f.passphrase, "passphrase-file", "", "read the passphrase of encrypted keys from `FILE`")
 	outputFlag(c, &output)
 	return c
+}
+
+// renewBefore is how long before its end apply --force makes a certificate
+// anew, as status warns of it.
+const renewBefore = 30 * 24 * time.Hour
+
+// carry lets the run carry on the set that lies at the destination, with the
+// passphrase of its sealed keys where there is one to be had.
+func (a *app) carry(ctx context.Context, w *install.World, ans *flow.Answers, keys *caKeyFlags, force bool) error {
+	var err error
+	if w.Earlier, err = install.Carry(ctx, w, ans); err != nil || w.Earlier == nil {
+		return err
+	}
+	if force {
+		w.Earlier.Within = renewBefore
+	}
+	if !w.Earlier.Sealed() {
+		return nil
+	}
+	fate, err := keys.choice()
+	if err != nil {
+		return err
+	}
+	w.CAKeys = install.CAKeys{Fate: cmp.Or(fate, ans.Plan.Keys.CAKeys), Work: a.SealWork}
+	switch {
+	case keys.file != "":
+		w.CAKeys.Passphrase, err = a.passphraseOf(keys.file, force)
+	case a.askable():
+		w.CAKeys.Passphrase, err = a.secret(ctx, fmt.Sprintf("Passphrase of the keys of CAs in %s: ", untrusted.Text(w.Earlier.Dir)))
+	}
+	return err
 }
 
 func (a *app) apply(ctx context.Context, w *install.World, ans *flow.Answers, output string, dryRun, force bool) error {
@@ -289,6 +335,9 @@ func proofWords(p *flow.Prepared) string {
 func receiptWords(r *flow.Receipt) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d files written to %s", r.Written, untrusted.Text(r.Dir).Max(1000))
+	if r.Written == 0 && r.Unchanged > 0 {
+		return fmt.Sprintf("%s holds this set already: %d files, and nothing was to be written", untrusted.Text(r.Dir).Max(1000), r.Unchanged)
+	}
 	if r.Unchanged > 0 {
 		fmt.Fprintf(&b, ", %d unchanged", r.Unchanged)
 	}

@@ -29,7 +29,8 @@ func TestPtyHeadlessCommandsSendNothingToTheTerminal(t *testing.T) {
 		{[]string{"status", "generated"}, 0, "tls/"},
 		{[]string{"prove", "generated"}, 0, "0 failed"},
 		{[]string{"recover", "generated"}, 0, ""},
-		{[]string{"apply", "-f", "plan.yaml"}, 3, "--force"},
+		{[]string{"apply", "-f", "plan.yaml"}, 0, "holds this set already"},
+		{[]string{"apply", "-f", "plan.yaml", "--anew"}, 3, "--force"},
 		{[]string{"apply", "-f", "missing.yaml"}, 2, "missing.yaml"},
 	} {
 		p := attach(t, dir, c.args...)
