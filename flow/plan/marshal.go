@@ -16,6 +16,11 @@ const header = `# The answers of one installation. "certwright apply -f FILE" ma
 # It names files and holds no key. Relative paths start from this file's directory.
 `
 
+const awaitingHeader = `#
+# AWAITING CERTIFICATES: CAs elsewhere sign the requests in the directory that "awaiting" names.
+# "certwright import DIR FILE" takes what comes back, and completes the set.
+`
+
 // Marshal writes the plan: the same plan gives the same bytes, and Parse reads
 // it back. Maps are in the order of their keys, lives in hours.
 func (p *Plan) Marshal() ([]byte, error) {
@@ -63,6 +68,9 @@ func (p *Plan) Marshal() ([]byte, error) {
 
 	var b bytes.Buffer
 	b.WriteString(header)
+	if p.Awaiting != "" {
+		b.WriteString(awaitingHeader)
+	}
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
 	if err := enc.Encode(doc.yaml()); err != nil {

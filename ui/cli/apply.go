@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"certwright/assets/store"
 	"certwright/certs/check"
 	"certwright/certs/prove"
 	"certwright/certs/topology"
@@ -96,6 +94,11 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 	if err != nil {
 		return nil, err
 	}
+	return a.unlock(ans, passphraseFile)
+}
+
+// unlock finds the passphrases of the encrypted keys that the answers name.
+func (a *app) unlock(ans *flow.Answers, passphraseFile string) (*flow.Answers, error) {
 	locked := install.Locked(a.world(), ans)
 	if len(locked) == 0 {
 		return ans, nil
@@ -155,6 +158,9 @@ What would replace or remove a key or a certificate needs --force.`,
 			p, err := a.plan(&f)
 			if err != nil {
 				return a.applied(output, nil, nil, dryRun, err)
+			}
+			if p.Awaiting != "" {
+				return a.applied(output, nil, nil, dryRun, fmt.Errorf("the plan awaits certificates that CAs elsewhere sign; take them with certwright import %s", untrusted.Text(p.Awaiting).ShellArg()))
 			}
 			if out != "" {
 				p.Output.Dir = a.path(out)
@@ -348,6 +354,13 @@ func receiptWords(r *flow.Receipt) string {
 }
 
 func (a *app) appliedAsJSON(p *flow.Prepared, r *flow.Receipt, dryRun bool, err error) error {
+	if jerr := a.printJSON(appliedSummary(p, r, dryRun, err)); jerr != nil && err == nil {
+		return jerr
+	}
+	return err
+}
+
+func appliedSummary(p *flow.Prepared, r *flow.Receipt, dryRun bool, err error) appliedJSON {
 	out := appliedJSON{OK: err == nil || r != nil, DryRun: dryRun, Files: []fileJSON{}, Findings: []check.Finding{}, Notes: []string{}}
 	out.Handshakes.Failed = []prove.Handshake{}
 	if err != nil {
@@ -371,12 +384,5 @@ func (a *app) appliedAsJSON(p *flow.Prepared, r *flow.Receipt, dryRun bool, err 
 		out.Dir, out.Written, out.Unchanged, out.Backup = r.Dir, r.Written, r.Unchanged, r.Backup
 		out.Notes = append(out.Notes, r.Notes...)
 	}
-	if jerr := a.printJSON(out); jerr != nil && err == nil {
-		return jerr
-	}
-	var se *store.Error
-	if errors.As(err, &se) {
-		return err
-	}
-	return err
+	return out
 }

@@ -71,7 +71,7 @@ func (a *app) caKeys(ctx context.Context, f *caKeyFlags, p *plan.Plan, needed, d
 	case dryRun:
 		k.Passphrase = install.NewPassphrase() // of files that nobody will see
 	case a.askable():
-		k.Passphrase, err = a.newPassphrase(ctx)
+		k.Passphrase, err = a.newPassphrase(ctx, "The keys of the CAs")
 	default:
 		err = usage("the keys of CAs are to be encrypted, and there is no terminal to show a passphrase on; give one: --ca-passphrase-file FILE (mode 0600)")
 	}
@@ -112,10 +112,10 @@ func (a *app) askable() bool {
 }
 
 // newPassphrase makes a passphrase, shows it and has it typed back, so that it
-// is known to be written down before anything depends on it.
-func (a *app) newPassphrase(ctx context.Context) ([]byte, error) {
+// is known to be written down before anything depends on it. what is sealed with it.
+func (a *app) newPassphrase(ctx context.Context, what string) ([]byte, error) {
 	pass := install.NewPassphrase()
-	fmt.Fprintf(a.Err, "The keys of the CAs will be sealed with this passphrase. It is shown\nonce and kept nowhere, and without it they cannot be opened.\nWrite it down:\n\n    %s\n\n", pass)
+	fmt.Fprintf(a.Err, "%s will be sealed with this passphrase. It is shown\nonce and kept nowhere, and without it they cannot be opened.\nWrite it down:\n\n    %s\n\n", what, pass)
 	above := 6 // lines from the first of the text to the prompt
 	for range 3 {
 		typed, err := a.secret(ctx, "Type it back: ")
