@@ -39,8 +39,8 @@ func privateKey(key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-func publicKey(key crypto.Signer) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
+func publicKeyPEM(key crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("encode the public key: %w", err)
 	}
@@ -52,10 +52,30 @@ func publicKey(key crypto.Signer) ([]byte, error) {
 func (j *job) content(s *topology.Slot, field topology.Field) (f File, ok bool, err error) {
 	f, ok, err = pairFile(j.set.Pairs[s.ID], s.Kind, field)
 	f.Slot = s.ID
+	if err == nil {
+		err = j.also(&f, s, field)
+	}
 	if err != nil {
 		err = fmt.Errorf("render %s: %w", s.ID, err)
 	}
 	return f, ok, err
+}
+
+// also appends what is trusted beside a slot's own, while it is exchanged.
+func (j *job) also(f *File, s *topology.Slot, field topology.Field) error {
+	switch {
+	case s.Kind == topology.CA && (field == topology.FieldCert || field == topology.FieldBundle):
+		f.Data = append(f.Data, certificates(j.set.Also[s.Authority]...)...)
+	case s.Kind == topology.KeyPair && field == topology.FieldPublic:
+		for _, key := range j.set.AlsoPublic[s.ID] {
+			block, err := publicKeyPEM(key)
+			if err != nil {
+				return err
+			}
+			f.Data = append(f.Data, block...)
+		}
+	}
+	return nil
 }
 
 func pairFile(p *certs.Pair, kind topology.Kind, field topology.Field) (f File, ok bool, err error) {
@@ -80,7 +100,7 @@ func pairFile(p *certs.Pair, kind topology.Kind, field topology.Field) (f File, 
 		f.Data, err = privateKey(p.Key)
 	case topology.FieldPublic:
 		f.Kind = KindPublicKey
-		f.Data, err = publicKey(p.Key)
+		f.Data, err = publicKeyPEM(p.Key.Public())
 	default:
 		return f, false, fmt.Errorf("unknown field %q", field)
 	}

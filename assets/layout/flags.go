@@ -87,6 +87,9 @@ func (j *job) parameters(s *topology.Slot, c topology.Consumer) []parameter {
 		return []parameter{p}
 	}
 	p.file = s.Files.Name(c.Field)
+	if signs(c) && j.signsApart(s) {
+		p.file = signerFile(p.file)
+	}
 	p.value = j.deployed(p.file)
 	return []parameter{p}
 }

@@ -95,7 +95,7 @@ func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
 	}
 	cluster := namedCluster{Name: k.Cluster}
 	cluster.Cluster.Server = k.Server
-	cluster.Cluster.CA = base64.StdEncoding.EncodeToString(certificates(anchor))
+	cluster.Cluster.CA = base64.StdEncoding.EncodeToString(certificates(j.set.Anchors(k.CA)...))
 	user := namedUser{Name: userOf(k, slot)}
 	user.User.Certificate = base64.StdEncoding.EncodeToString(cert.Data)
 	user.User.Key = base64.StdEncoding.EncodeToString(key.Data)

@@ -51,7 +51,11 @@ type Request struct {
 	Set     *certs.Set
 	Layouts []string // "tree", "flags" …; default: the profile's
 	Dir     string   // where the files will lie, for the commands in documents
-	Plan    []byte   // certwright.yaml, written beside them
+	// Home is where the tree lies on the machines that use it, where that is not
+	// Dir and the profile names no place: the files of a stage take the place of
+	// those of the set before it.
+	Home    string
+	Plan    []byte // certwright.yaml, written beside them
 	Now     time.Time
 	Version string
 }

@@ -223,7 +223,8 @@ func (j *job) copyTo(host string, files []string) string {
 	for i, f := range files {
 		words[i] = treeDir + f // validated: no character that a shell reads
 	}
-	remote := fmt.Sprintf("mkdir -p %s && tar -C %s --no-same-owner -xpf -", j.dir(), j.dir())
+	home := untrusted.Text(j.home()).ShellArg()
+	remote := fmt.Sprintf("mkdir -p %s && tar -C %s --no-same-owner -xpf -", home, home)
 	return fmt.Sprintf("tar -C %s -cf - %s |\n  ssh root@%s %s", j.dir(), strings.Join(words, " "), untrusted.Text(host).ShellArg(), untrusted.Text(remote).ShellArg())
 }
 

@@ -23,7 +23,7 @@ func (j *job) places() []topology.Place {
 	if list := j.t.Profile.Install; len(list) > 0 {
 		return list
 	}
-	return []topology.Place{{To: j.abs(path.Clean(treeDir))}}
+	return []topology.Place{{To: path.Join(j.home(), path.Clean(treeDir))}}
 }
 
 // maxListed is how many nodes the document names one by one.

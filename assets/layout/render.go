@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"path"
@@ -144,8 +145,11 @@ func (j *job) deployed(name string) string {
 	if at, ok := j.t.Profile.Installed(name); ok {
 		return at
 	}
-	return j.abs(treeDir + name)
+	return path.Join(j.home(), treeDir+name)
 }
+
+// home is the directory on the machines that corresponds to Dir here.
+func (j *job) home() string { return slash(cmp.Or(j.Home, j.Dir)) }
 
 // abs is where a file of the set will lie.
 func (j *job) abs(name string) string { return path.Join(slash(j.Dir), name) }

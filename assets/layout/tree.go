@@ -2,6 +2,9 @@ package layout
 
 import (
 	"iter"
+	"path"
+	"slices"
+	"strings"
 
 	"certwright/certs/topology"
 )
@@ -36,6 +39,11 @@ func tree(j *job) iter.Seq2[File, error] {
 					continue
 				}
 				caKey := s.Kind == topology.CA && field == topology.FieldKey
+				if field == topology.FieldCert && j.signsApart(s) {
+					if !j.signers(s, yield) {
+						return
+					}
+				}
 				for home := range j.homes(s.Node, s.On, caKey) {
 					for _, name := range names {
 						if f.Path = home + name; !yield(f, err) || err != nil {
@@ -61,6 +69,35 @@ func tree(j *job) iter.Seq2[File, error] {
 			yield(File{Path: nodesFile, Data: j.nodeLines(), Mode: modePublic, Kind: KindConfig}, nil)
 		}
 	}
+}
+
+// signsApart says whether a CA that is exchanged needs a file of its own for
+// those who sign with it: ca.crt holds two certificates meanwhile, and the
+// controller manager's signer takes no more than one.
+func (j *job) signsApart(s *topology.Slot) bool {
+	return s.Kind == topology.CA && s.Files.Cert != "" && len(j.set.Also[s.Authority]) > 0 && slices.ContainsFunc(s.Consumers, signs)
+}
+
+// signs says whether a consumer of a CA's certificate signs with it.
+func signs(c topology.Consumer) bool {
+	return c.Field == topology.FieldCert && c.Needs == topology.FieldKey
+}
+
+// signerFile is where the one certificate lies that signs: pki/ca-signing.crt.
+func signerFile(cert string) string {
+	ending := path.Ext(cert)
+	return strings.TrimSuffix(cert, ending) + "-signing" + ending
+}
+
+func (j *job) signers(s *topology.Slot, yield func(File, error) bool) bool {
+	f, _, err := pairFile(j.set.Pairs[s.ID], s.Kind, topology.FieldCert)
+	f.Slot = s.ID
+	for home := range j.homes(s.Node, s.On, true) {
+		if f.Path = home + signerFile(s.Files.Cert); !yield(f, err) || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // namesOf are the names under which a field of a slot is written.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/afero"
 )
@@ -135,6 +136,21 @@ func (m *Manifest) write(w io.Writer) error {
 	}
 	b.WriteString("\n]}\n")
 	return b.Flush()
+}
+
+// ManifestOf is the manifest.json of files that are a set of their own inside
+// another, as the stages of a rotation are.
+func ManifestOf(files []File, version, profile string, created time.Time) ([]byte, error) {
+	m := Manifest{Version: version, Profile: profile, Created: created.UTC()}
+	for _, f := range files {
+		m.Files = append(m.Files, f.entry(f.Planned()))
+	}
+	slices.SortFunc(m.Files, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	var b bytes.Buffer
+	if err := m.write(&b); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // sameFiles says whether two manifests describe the same files.

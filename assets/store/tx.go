@@ -35,14 +35,7 @@ func (tx *Tx) Add(f File) error {
 	if err != nil {
 		return err
 	}
-	entry := Entry{
-		Path: f.Path, Mode: p.Mode, ModeText: modeText(p.Mode), SHA256: p.SHA256, Size: p.Size,
-		Slot: f.Slot, Kind: f.Kind, Serial: f.Serial,
-	}
-	if !f.NotAfter.IsZero() {
-		end := f.NotAfter.UTC()
-		entry.NotAfter = &end
-	}
+	entry := f.entry(p)
 	if same {
 		tx.kept[f.Path] = true
 	} else {
@@ -54,6 +47,19 @@ func (tx *Tx) Add(f File) error {
 	tx.entries = append(tx.entries, entry)
 	tx.bytes += p.Size
 	return nil
+}
+
+// entry is the file's line in a manifest.
+func (f File) entry(p Planned) Entry {
+	e := Entry{
+		Path: f.Path, Mode: p.Mode, ModeText: modeText(p.Mode), SHA256: p.SHA256, Size: p.Size,
+		Slot: f.Slot, Kind: f.Kind, Serial: f.Serial,
+	}
+	if !f.NotAfter.IsZero() {
+		end := f.NotAfter.UTC()
+		e.NotAfter = &end
+	}
+	return e
 }
 
 // Keep carries a file of the existing set over as it is. One that was changed

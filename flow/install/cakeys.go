@@ -59,9 +59,9 @@ func NewPassphrase() []byte {
 	return out
 }
 
-// protect gives the keys in ca/ the fate that was chosen, in p.Files. What a
+// Protect gives the keys in ca/ the fate that was chosen, in p.Files. What a
 // program must read elsewhere stays as it is, and a note says where and why.
-func (k CAKeys) protect(ctx context.Context, chosen *plan.Plan, p *flow.Prepared, dir string, progress func(flow.Progress)) error {
+func (k CAKeys) Protect(ctx context.Context, chosen *plan.Plan, p *flow.Prepared, dir string, progress func(flow.Progress)) error {
 	if k.Fate == "" {
 		k.Fate = chosen.Keys.CAKeys
 	}
@@ -136,7 +136,7 @@ func (k CAKeys) seal(key []byte) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	opened, err := openSealed(b.Bytes(), k.Passphrase)
+	opened, err := OpenSealed(b.Bytes(), k.Passphrase)
 	defer clear(opened)
 	if err != nil {
 		return nil, fmt.Errorf("it does not open again: %w", err)
@@ -147,7 +147,8 @@ func (k CAKeys) seal(key []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func openSealed(data, passphrase []byte) ([]byte, error) {
+// OpenSealed opens what Protect sealed.
+func OpenSealed(data, passphrase []byte) ([]byte, error) {
 	with, err := age.NewScryptIdentity(string(passphrase))
 	if err != nil {
 		return nil, err

@@ -181,7 +181,7 @@ func (e *Earlier) open(sealed []byte) []byte {
 	if len(e.w.CAKeys.Passphrase) == 0 {
 		return nil
 	}
-	key, err := openSealed(sealed, e.w.CAKeys.Passphrase)
+	key, err := OpenSealed(sealed, e.w.CAKeys.Passphrase)
 	if err != nil {
 		clear(key)
 		return nil

@@ -238,7 +238,7 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	if w.Earlier != nil {
 		w.Earlier.carryKeys(p)
 	}
-	if err := w.CAKeys.protect(ctx, saved, p, dir, progress); err != nil {
+	if err := w.CAKeys.Protect(ctx, saved, p, dir, progress); err != nil {
 		return err
 	}
 	if w.Draw != nil {

@@ -101,7 +101,7 @@ var ErrPassphrase = errors.New("the passphrase is not the one that it was sealed
 
 // Unseal opens what Seal made. The caller clears what it gets.
 func Unseal(sealed, passphrase []byte) ([]byte, error) {
-	data, err := openSealed(sealed, passphrase)
+	data, err := OpenSealed(sealed, passphrase)
 	var none *age.NoIdentityMatchError
 	if errors.As(err, &none) {
 		return nil, ErrPassphrase
