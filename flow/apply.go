@@ -89,6 +89,8 @@ func (s *State) answer(e Event) []Effect {
 		clear(s.passphrases[e.Slot])
 		s.passphrases[e.Slot] = e.Passphrase
 		return append(s.check(e.Slot, false, false), s.stale(false)...)
+	case SetCAKeys:
+		return s.setCAKeys(e)
 	case SetOutput:
 		s.plan.Output.Dir, s.confirmed = e.Dir, ""
 		return s.stale(true)
@@ -112,7 +114,7 @@ func (s *State) chooseProfile(name string) []Effect {
 	old := s.plan
 	s.plan, s.profile = plan.Default(profile), profile
 	s.plan.Profile = name
-	s.plan.Output = old.Output
+	s.plan.Output, s.plan.Keys.CAKeys = old.Output, old.Keys.CAKeys
 	for _, f := range profile.FactNames() { // what both profiles ask is not asked twice
 		if v, ok := old.Facts[f]; ok {
 			if s.plan.Facts == nil {

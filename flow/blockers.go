@@ -175,6 +175,12 @@ func (s *State) confirmBlockers() []Blocker {
 	if r := s.prepared.Survey.Refused; r != nil {
 		return []Blocker{{Step: StepReview, Where: s.prepared.Survey.Dir, Message: r.Error(), Fix: "choose another directory: press o"}}
 	}
+	if s.SealDue() {
+		return []Blocker{{
+			Step: StepReview, Where: WhereCAKeys, Message: "the keys of CAs are to be encrypted, and there is no passphrase for them yet",
+			Fix: "press k to see one and type it back",
+		}}
+	}
 	want, typed, asked := s.Confirmation()
 	if !asked || typed == want {
 		return nil

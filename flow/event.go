@@ -58,6 +58,12 @@ type (
 	}
 	// FillFrom fills every field of a step from a folder, by content.
 	FillFrom struct{ Dir string }
+	// SetCAKeys says what becomes of the keys of the CAs that are made here. The
+	// State owns the passphrase from here on; nil keeps the one that it has.
+	SetCAKeys struct {
+		Fate       plan.CAKeyFate
+		Passphrase []byte
+	}
 	// SetOutput sets the destination.
 	SetOutput struct{ Dir string }
 	// SetLayouts sets the layouts that are written.
@@ -133,6 +139,7 @@ func (SetIntermediate) event() {}
 func (SetSource) event()       {}
 func (SetPassphrase) event()   {}
 func (FillFrom) event()        {}
+func (SetCAKeys) event()       {}
 func (SetOutput) event()       {}
 func (SetLayouts) event()      {}
 func (Confirm) event()         {}

@@ -154,6 +154,9 @@ type Prepared struct {
 	Carried []string
 	// Inputs are the files that were read, to notice one that changes before the write.
 	Inputs map[string]Stamp
+	// Unsealed says that keys of CAs are still plain which are to be sealed,
+	// because nobody gave the passphrase yet: it can be looked at, not written.
+	Unsealed bool
 }
 
 // Anew is a certificate of an earlier set that does not stay.
@@ -255,4 +258,8 @@ type Answers struct {
 	// Signed are the pairs that were made here and signed elsewhere, for the
 	// components whose CA has its key there. The state machine knows none.
 	Signed map[topology.SlotID]*certs.Pair
+	// CAPassphrase seals the keys of the CAs that are made here. SealLater says
+	// that it will only be given when the set was seen.
+	CAPassphrase []byte
+	SealLater    bool
 }

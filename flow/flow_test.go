@@ -367,6 +367,9 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 				t.Fatalf("Back changed an answer")
 			}
 		}
+		if s.Writing() && !writing && s.SealDue() {
+			t.Fatal("a write began although the keys of CAs have no passphrase")
+		}
 		if s.At() != flow.StepDone && before == flow.StepDone {
 			t.Fatalf("left Done by %T", e)
 		}
@@ -409,6 +412,7 @@ func finish(t *testing.T, s *flow.State, pending []flow.Effect) {
 	}
 	do(s, flow.SetNodes{Nodes: twoNodes()})
 	do(s, flow.SetMode{All: true, Mode: topology.Generate})
+	do(s, flow.SetCAKeys{Fate: plan.CAKeysEncrypted, Passphrase: []byte("seal me")})
 	do(s, flow.SetOutput{Dir: "other"})
 	for range 12 {
 		do(s, flow.Next{})
@@ -423,7 +427,9 @@ func event(r *rand.Rand, s *flow.State) flow.Event {
 	comp := topology.ComponentID(pick("etcd", "kube", "identity", "ingress", "front-proxy", "nobody"))
 	slots := s.Topology().Slots
 	field := flow.Field{Slot: slots[r.IntN(len(slots))].ID, Part: flow.Part(pick("cert", "key"))}
-	switch r.IntN(22) {
+	switch r.IntN(23) {
+	case 22:
+		return flow.SetCAKeys{Fate: plan.CAKeyFate(pick("plain", "encrypted", "discard", "nonsense")), Passphrase: [][]byte{nil, []byte("seal me")}[r.IntN(2)]}
 	case 20:
 		return flow.SetNodes{Nodes: [][]topology.Node{nil, twoNodes(), {{Name: "x"}}, {{Name: "cp-0"}, {Name: "cp-0", Role: "boss", Addresses: []string{"a"}}}}[r.IntN(4)]}
 	case 21:

@@ -32,6 +32,7 @@ type State struct {
 	nodes       nodeTable
 	sources     map[Field]Source
 	passphrases map[topology.SlotID][]byte
+	caPass      []byte // seals the keys of CAs
 
 	gen      int // counts every question asked, so that a late answer is known
 	slotGen  map[topology.SlotID]int
@@ -235,11 +236,13 @@ func (s *State) Answers() *Answers {
 	for id, p := range s.passphrases {
 		a.Passphrases[id] = bytes.Clone(p)
 	}
+	a.CAPassphrase, a.SealLater = bytes.Clone(s.caPass), s.SealDue()
 	return a
 }
 
 // Forget clears every passphrase and pasted byte. Call it when the flow ends.
 func (s *State) Forget() {
+	clear(s.caPass)
 	for _, p := range s.passphrases {
 		clear(p)
 	}

@@ -36,10 +36,7 @@ const sealedEnding = ".age"
 // MakesCAs says whether the answers have CAs made here, so that there are keys
 // to seal or to discard.
 func MakesCAs(a *flow.Answers) bool {
-	return slices.ContainsFunc(a.Topology.Components, func(c topology.Component) bool {
-		mode := a.Plan.Mode(c.ID)
-		return c.OwnsCA && (mode == topology.Generate || mode == topology.BringCA && a.Plan.Components[c.ID].Intermediate)
-	})
+	return flow.MakesCAs(a.Topology, a.Plan)
 }
 
 // NewPassphrase is six groups of four characters, 120 random bits: too many to
@@ -57,6 +54,14 @@ func NewPassphrase() []byte {
 	}
 	clear(random)
 	return out
+}
+
+// with is the same with the passphrase that a person gave in the wizard.
+func (k CAKeys) with(passphrase []byte) CAKeys {
+	if len(passphrase) > 0 {
+		k.Passphrase = passphrase
+	}
+	return k
 }
 
 // Protect gives the keys in ca/ the fate that was chosen, in p.Files. What a
@@ -191,6 +196,10 @@ func staysPlain(p *flow.Prepared, keys []int) []string {
 	return notes
 }
 
+const staysWords = " stays plain in "
+
+func isPlainNote(note string) bool { return strings.Contains(note, staysWords) }
+
 func plainNote(p *flow.Prepared, key layout.File, places []string) string {
 	more := ""
 	if n := len(places) - maxPlaces; n > 0 {
@@ -208,7 +217,7 @@ func plainNote(p *flow.Prepared, key layout.File, places []string) string {
 	if len(readers) > 0 {
 		who = strings.Join(readers, " and ")
 	}
-	return fmt.Sprintf("the key of %s stays plain in %s%s, because %s must read it there", key.Slot, strings.Join(places, ", "), more, who)
+	return fmt.Sprintf("the key of %s"+staysWords+"%s%s, because %s must read it there", key.Slot, strings.Join(places, ", "), more, who)
 }
 
 // spellings are the forms in which a key in PEM stands within other files:

@@ -238,8 +238,11 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	if w.Earlier != nil {
 		w.Earlier.carryKeys(p)
 	}
-	if err := w.CAKeys.Protect(ctx, saved, p, dir, progress); err != nil {
-		return err
+	p.Notes = slices.DeleteFunc(slices.Clone(p.Notes), isPlainNote) // of another fate, in a set that is kept
+	if p.Unsealed = a.SealLater; !p.Unsealed {
+		if err := w.CAKeys.with(a.CAPassphrase).Protect(ctx, saved, p, dir, progress); err != nil {
+			return err
+		}
 	}
 	if w.Draw != nil {
 		pictures, err := w.Draw(p, a.Plan, w.Now())

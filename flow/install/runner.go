@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
@@ -64,6 +65,9 @@ func (r *Runner) Run(ctx context.Context, e flow.Effect, progress func(flow.Even
 	case flow.CancelPrepare:
 		r.cancelPrepare()
 	case flow.Write:
+		if e.Prepared.Unsealed { // the flow asks for no such write
+			return flow.Wrote{Written: flow.Written{Err: errors.New("the keys of CAs are not sealed yet; nothing was written")}}
+		}
 		receipt, err := Commit(ctx, r.World, e.Prepared, e.Force, func(p flow.Progress) { progress(flow.Progressed{Progress: p}) })
 		return flow.Wrote{Written: flow.Written{Receipt: receipt, Err: err}}
 	case flow.Save:

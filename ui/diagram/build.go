@@ -14,6 +14,7 @@ import (
 	"certwright/certs/material"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
+	"certwright/flow/plan"
 )
 
 // maxMessage bounds a finding's text, in bytes: a finding quotes both sides.
@@ -152,7 +153,7 @@ func (b *builder) ownRoot() *Node {
 	n := &Node{ID: "root", Kind: Root, Mode: topology.Generate, State: Planned, Title: safe(b.in.Topology.Root.CN), SelfSigned: true}
 	n.Purpose = "Signs the authorities that are made here; its key is kept apart and goes on no machine of the cluster."
 	n.Subject = safe(b.in.Topology.Root.String())
-	n.Files = []File{{Path: "ca/root.crt"}, {Path: "ca/root.key", Private: true}}
+	n.Files = b.rootFiles()
 	b.plan(n, true)
 	if b.in.Set != nil && b.in.Set.Root.Leaf() != nil {
 		n.State = Made
@@ -164,6 +165,30 @@ func (b *builder) ownRoot() *Node {
 	b.root = n
 	b.put(n, nil)
 	return n
+}
+
+// rootFiles are the root's: those that will be written, or what the answers ask
+// for. Its key may be sealed, or kept nowhere.
+func (b *builder) rootFiles() []File {
+	const stem = "ca/root."
+	var out []File
+	for _, f := range b.in.Files {
+		if strings.HasPrefix(f.Path, stem) {
+			out = append(out, File{Path: safe(f.Path), Private: f.Private()})
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	out = []File{{Path: stem + "crt"}}
+	switch b.in.CAKeys {
+	case plan.CAKeysDiscard:
+	case plan.CAKeysEncrypted:
+		out = append(out, File{Path: stem + "key.age", Private: true})
+	default:
+		out = append(out, File{Path: stem + "key", Private: true})
+	}
+	return out
 }
 
 // chain makes the nodes of what stands above a CA, and returns the lowest.

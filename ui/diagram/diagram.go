@@ -18,6 +18,7 @@ import (
 	"certwright/certs/issue"
 	"certwright/certs/prove"
 	"certwright/certs/topology"
+	"certwright/flow/plan"
 )
 
 // Input is what is known so far. Only Topology and Now are needed: what was not
@@ -32,6 +33,7 @@ type Input struct {
 	// Algorithm and the lives are those of what will be made; zero: the defaults.
 	Algorithm issue.Algorithm
 	CALife    time.Duration
+	CAKeys    plan.CAKeyFate // what becomes of the keys in ca/; Files, when they are there, know better
 	LeafLife  time.Duration
 
 	Set     *certs.Set                      // nil before anything is issued

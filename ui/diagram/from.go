@@ -56,7 +56,7 @@ func FromPlan(t *topology.Topology, answers *plan.Plan, now time.Time) Input {
 func fromPlan(t *topology.Topology, p *plan.Plan, now time.Time) Input {
 	in := Input{
 		Topology: t, Now: now, Modes: map[topology.ComponentID]topology.Mode{}, Subordinate: map[topology.AuthorityID]bool{}, From: map[topology.SlotID]string{},
-		Hierarchy: p.Hierarchy, Algorithm: p.Keys.Algorithm, CALife: time.Duration(p.Validity.CA), LeafLife: time.Duration(p.Validity.Leaf),
+		Hierarchy: p.Hierarchy, Algorithm: p.Keys.Algorithm, CALife: time.Duration(p.Validity.CA), LeafLife: time.Duration(p.Validity.Leaf), CAKeys: p.Keys.CAKeys,
 	}
 	sources := flow.PlanSources(t, p)
 	for f := range sources {

@@ -45,19 +45,23 @@ func (r *root) View() (frame string) {
 
 func (r *root) frame() []string {
 	th := r.env.Theme
-	h := r.h - 4
+	h := r.h - 5
 	rules := r.h >= rulesHeight
 	if rules {
-		h -= 2
+		h--
 	}
-	status := r.statusRows(rules)
+	status := r.statusRows()
 	rows := []string{r.nameRow(), r.rail()}
 	if rules {
 		rows = append(rows, rule(th, r.w))
 	}
 	rows = append(rows, strings.Split(block(strings.Split(r.body(h), "\n"), r.w, h), "\n")...)
-	if rules && len(status) < 2 {
+	switch { // a status of two rows takes the place of the rule above it
+	case len(status) > 1:
+	case rules:
 		rows = append(rows, rule(th, r.w))
+	default:
+		rows = append(rows, "")
 	}
 	return append(append(rows, status...), r.keyRow())
 }
@@ -168,9 +172,8 @@ func (r *root) status() Status {
 	return r.screen().Status()
 }
 
-// statusRows is the status in one row, or in two where it is too long for one
-// and the rule above it can make way.
-func (r *root) statusRows(two bool) []string {
+// statusRows is the status in one row, or in two where it is too long for one.
+func (r *root) statusRows() []string {
 	th := r.env.Theme
 	s := r.status()
 	if s.Text == "" {
@@ -187,7 +190,7 @@ func (r *root) statusRows(two bool) []string {
 	if s.Sign != theme.NoSign {
 		room -= 1 + cells(th.Sign(s.Sign))
 	}
-	if two && cells(text[0]) > room {
+	if cells(text[0]) > room {
 		text = wrap(text[0], room)
 	}
 	if len(text) > 2 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
 
 	"certwright/certs/check"
 	"certwright/certs/topology"
@@ -60,19 +61,20 @@ func (s *doneScreen) Status() Status {
 }
 
 func (s *doneScreen) View(w, h int) string {
+	s.h = h
 	lines := s.lines(w, true)
 	if len(lines) > h {
 		lines = s.lines(w, false)
 	}
-	s.rows, s.h = len(lines), h
+	s.rows = len(lines)
 	s.from = max(0, min(s.from, s.rows-s.h))
 	return block(lines[s.from:], w, h)
 }
 
 func (s *doneScreen) lines(w int, tall bool) []string {
-	lines := []string{""}
+	lines := lead(s.h)
 	for _, l := range doneList(s.Env, tall) {
-		lines = append(lines, l.draw(s.Theme, w)...)
+		lines = append(lines, l.draw(s.Theme, w, true)...)
 	}
 	return lines
 }
@@ -85,7 +87,10 @@ type doneLine struct {
 	command bool // not wrapped: it is to be pasted
 }
 
-func (l doneLine) draw(th *theme.Theme, w int) []string {
+// draw is the entry in rows of w cells. On the normal screen a command stays in
+// one row however long it is, because it is copied from there; on this one it is
+// broken, so that all of it can be read.
+func (l doneLine) draw(th *theme.Theme, w int, screen bool) []string {
 	if l.label == "" && l.text == "" {
 		return []string{""}
 	}
@@ -94,8 +99,11 @@ func (l doneLine) draw(th *theme.Theme, w int) []string {
 	}
 	const margin = 5
 	text := []string{l.text}
-	if !l.command {
+	switch {
+	case !l.command:
 		text = wrap(l.text, w-margin-2)
+	case screen:
+		text = broken(l.text, w-margin-2)
 	}
 	var out []string
 	for i, t := range text {
@@ -116,6 +124,20 @@ func (l doneLine) draw(th *theme.Theme, w int) []string {
 		out = append(out, row.String())
 	}
 	return out
+}
+
+// broken is a command in rows of at most w cells, broken behind a space or a
+// slash where there is one.
+func broken(text string, w int) []string {
+	var rows []string
+	for cells(text) > w && w > 1 {
+		cut := len(ansi.Truncate(text, w, ""))
+		if i := strings.LastIndexAny(text[:cut], " /"); i >= cut/2 {
+			cut = i + 1
+		}
+		rows, text = append(rows, text[:cut]), text[cut:]
+	}
+	return append(rows, text)
 }
 
 // doneList is what was written, what to do next and what to mind; tall with a
@@ -229,7 +251,7 @@ func joined(dir, name string) string {
 func doneText(e *Env, w int) []string {
 	var out []string
 	for _, l := range doneList(e, false) {
-		for _, row := range l.draw(e.Theme, w) {
+		for _, row := range l.draw(e.Theme, w, false) {
 			out = append(out, strings.TrimRight(row, " "))
 		}
 	}

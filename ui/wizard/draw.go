@@ -32,6 +32,14 @@ func fit(s string, w int) string {
 	return s + strings.Repeat(" ", max(0, w-n))
 }
 
+// lead is the empty row above the first of a body, where there is room for one.
+func lead(h int) []string {
+	if h < 13 {
+		return nil
+	}
+	return []string{""}
+}
+
 // block is lines in exactly h rows of w cells.
 func block(lines []string, w, h int) string {
 	var b strings.Builder

@@ -62,6 +62,7 @@ type setup struct {
 	resumable     *Resumable
 	noPlanPath    bool
 	demo          bool
+	catalogue     flow.Catalogue // builtin
 }
 
 // drive starts the wizard on the first screen.
@@ -75,7 +76,10 @@ func drive(t testing.TB, s setup) *driver {
 	if s.plan != nil {
 		s.plan(answers)
 	}
-	state, effects, err := flow.New(builtin{}, answers)
+	if s.catalogue == nil {
+		s.catalogue = builtin{}
+	}
+	state, effects, err := flow.New(s.catalogue, answers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +276,7 @@ func (d *driver) golden(name string) *driver {
 }
 
 // golden1 compares the window as it is with one file.
-func (d *driver) golden1(file string) {
+func (d *driver) golden1(file string) *driver {
 	d.t.Helper()
 	got := d.frame() + "\n"
 	path := filepath.Join("testdata", file)
@@ -283,14 +287,15 @@ func (d *driver) golden1(file string) {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			d.t.Fatal(err)
 		}
-		return
+		return d
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
 		d.t.Errorf("%v (run with -update, then look at it)", err)
-		return
+		return d
 	}
 	if got != string(want) {
 		d.t.Errorf("%s differs.\ngot:\n%s\nwant:\n%s", path, got, want)
 	}
+	return d
 }

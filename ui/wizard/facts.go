@@ -26,6 +26,9 @@ type factsScreen struct {
 	from   int
 	nodes  *nodesPane // of profiles with nodes
 	of     string     // the profile that the fields are of
+	// tried says that the person asked to go on: what is still empty is wrong
+	// from then on. Before that it is only needed, until its field was left.
+	tried bool
 }
 
 var (
@@ -197,6 +200,7 @@ func (s *factsScreen) Update(msg tea.Msg) tea.Cmd {
 func (s *factsScreen) move(down bool) {
 	n := len(s.fields)
 	s.fields[s.cursor].cleared = false
+	s.fields[s.cursor].left = true
 	if down {
 		s.cursor = (s.cursor + 1) % n
 	} else {
@@ -285,6 +289,7 @@ func (s *factsScreen) next() tea.Cmd {
 
 // JumpTo moves to the field that a blocker is about.
 func (s *factsScreen) JumpTo(b flow.Blocker) tea.Cmd {
+	s.tried = true
 	row, _, atNode := nodeProblemOf(b.Where, "")
 	for i, f := range s.fields {
 		if f.id == b.Where || f.id == fieldNodes && strings.HasPrefix(b.Where, "nodes") {
@@ -297,10 +302,20 @@ func (s *factsScreen) JumpTo(b flow.Blocker) tea.Cmd {
 	return nil
 }
 
+// needed says that a field is empty and must not stay so, and that nobody could
+// have filled it yet: that is no mistake.
+func (s *factsScreen) needed(f *factField) bool {
+	return !s.tried && !f.left && s.Flow.Topology().Facts.Get(f.id) == "" &&
+		slices.ContainsFunc(s.Flow.FactProblems(), func(p *topology.FactProblem) bool { return p.Fact == f.id })
+}
+
 // problem is what is wrong with a field's value.
 func (s *factsScreen) problem(f *factField) string {
 	if f.err != "" {
 		return f.err
+	}
+	if s.needed(f) {
+		return ""
 	}
 	if f.id == fieldNodes {
 		return s.nodesProblem()
@@ -343,12 +358,25 @@ func (s *factsScreen) Urgent() (Status, bool) {
 	if f.err != "" {
 		return Status{theme.BadSign, f.title + ": " + sentence(f.err, "")}, true
 	}
+	worse := false
 	for _, b := range s.Flow.Blockers(flow.StepFacts) {
-		if b.Where == f.id || f.id == fieldNodes && strings.HasPrefix(b.Where, "nodes") {
+		switch needed := s.neededFact(b.Where); {
+		case needed:
+		case b.Where == f.id || f.id == fieldNodes && strings.HasPrefix(b.Where, "nodes"):
 			return Status{theme.BadSign, blockerText(s.Flow, b)}, true
+		default:
+			worse = true
 		}
 	}
+	if !worse { // what is only not there yet says so in its row
+		return s.Status(), true
+	}
 	return Status{}, false
+}
+
+// neededFact says that a fact's field is only not filled yet.
+func (s *factsScreen) neededFact(name string) bool {
+	return slices.ContainsFunc(s.fields, func(f *factField) bool { return f.id == name && s.needed(f) })
 }
 
 func (s *factsScreen) Status() Status {

@@ -19,6 +19,7 @@ type factField struct {
 	words   []string // as they are shown
 	err     string   // of a field that is no fact; facts are judged by the flow
 	cleared bool     // emptied by hand: the default stands beside the cursor, not in the field
+	left    bool     // the cursor was here and went on
 }
 
 // The fields that are no facts.

@@ -24,7 +24,8 @@ func (s *factsScreen) View(w, h int) string {
 	// The fields come first; what they decide gets the rows that are left.
 	need := s.rowCount(1) + 1
 	rows := min(h, max(need, h-7))
-	lines := append([]string{""}, indent(s.list(w-2, min(rows, h)-1))...)
+	lines := lead(h)
+	lines = append(lines, indent(s.list(w-2, min(rows, h)-len(lines)))...)
 	lines = lines[:min(len(lines), h)]
 	if left := h - len(lines) - 1; left >= 3 {
 		lines = append(lines, "")
@@ -131,8 +132,8 @@ func (s *factsScreen) row(f *factField, here bool, title, w int) string {
 		sign = theme.BadSign
 	case f.id == fieldNodes && s.readingNodes():
 		sign = theme.BusySign
-	case f.in != nil && s.value(f) == "" && !here:
-		sign = theme.NoSign // optional, and empty
+	case s.needed(f), f.in != nil && s.value(f) == "" && !here:
+		sign = theme.NoSign // empty, and may be so for now
 	}
 	return l.Plain(" ").Mark(sign).Fit(w)
 }
@@ -151,11 +152,17 @@ func (s *factsScreen) readingNodes() bool {
 	return reading
 }
 
-// whenEmpty stands in an empty field that may be empty.
+// whenEmpty stands in an empty field: whether it may stay so.
 func (s *factsScreen) whenEmpty(f *factField) string {
 	for _, spec := range s.Flow.Profile().Facts {
-		if spec.Name == f.id && spec.Optional {
+		switch {
+		case spec.Name != f.id:
+		case spec.Optional:
 			return "optional"
+		case s.needed(f) && spec.Example != "":
+			return "needed, like " + untrusted.Text(spec.Example).Max(60)
+		case s.needed(f):
+			return "needed"
 		}
 	}
 	return ""

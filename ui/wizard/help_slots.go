@@ -131,8 +131,8 @@ func (s *modesScreen) Help() []string {
 
 // Help is which CAs the profile under the cursor has, and what each guards.
 func (s *profileScreen) Help() []string {
-	e := s.entries[s.cursor]
-	if e.profile == nil {
+	e := s.entry()
+	if e == nil || e.profile == nil {
 		return nil
 	}
 	out := []string{untrusted.Text(e.profile.Title).Max(60) + ": " + untrusted.Text(e.profile.Summary).Max(400) + "."}

@@ -26,12 +26,13 @@ func (s *modesScreen) View(w, h int) string {
 	if !roomy(w) {
 		details = s.details(w-3, false)
 	}
-	rows := min(len(s.components())+1, max(6, h-len(details)-4))
+	lines := lead(h)
+	rows := min(len(s.components())+1, max(6, h-len(details)-3-len(lines)))
 	spare := h - len(details) - 5 - (len(s.components()) + 1)
 	if spare >= s.slotRows() {
 		rows = len(s.components()) + 1 + s.slotRows()
 	}
-	lines := append([]string{""}, indent(s.table(w-2, rows, spare >= s.slotRows()))...)
+	lines = append(lines, indent(s.table(w-2, rows, spare >= s.slotRows()))...)
 	lines = append(lines, "")
 	room := h - len(lines)
 	switch {

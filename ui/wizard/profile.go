@@ -22,8 +22,10 @@ var _ = register(flow.StepProfile, newProfile)
 type profileScreen struct {
 	*Env
 	entries []profileEntry
-	cursor  int
-	from    int // first row drawn
+	cursor  int    // among those that are shown
+	from    int    // first row drawn
+	fits    int    // how many fit, where each has several rows
+	filter  *input // nil: all are shown
 }
 
 // profileEntry is one row: a profile, or the answers of an earlier run.
@@ -38,7 +40,11 @@ var (
 	keyChoose = key.NewBinding(key.WithKeys("up", "down", "k", "j", "home", "end"), key.WithHelp("↑/↓", "choose"))
 	keyNext   = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "next"))
 	keyResume = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "resume"))
+	keyFilter = key.NewBinding(key.WithKeys("/"), key.WithHelp("/", "filter"))
 )
+
+// filterFrom is how many entries are worth a filter.
+const filterFrom = 5
 
 func newProfile(e *Env) Screen {
 	s := &profileScreen{Env: e}
@@ -63,34 +69,111 @@ func newProfile(e *Env) Screen {
 	return s
 }
 
-func (s *profileScreen) Open() tea.Cmd { return nil }
-func (s *profileScreen) Typing() bool  { return false }
-func (s *profileScreen) Back() bool    { return false }
+func (s *profileScreen) Open() tea.Cmd {
+	s.Back() // a filter has done its work
+	return nil
+}
+
+func (s *profileScreen) Typing() bool { return s.filter != nil }
+
+// Back takes esc for the filter: all are shown again, and the cursor stays on
+// its entry.
+func (s *profileScreen) Back() bool {
+	if s.filter == nil {
+		return false
+	}
+	at := s.entry()
+	s.filter = nil
+	if at != nil {
+		s.cursor = slices.IndexFunc(s.entries, func(e profileEntry) bool { return e.name == at.name })
+	}
+	return true
+}
+
+// shown are the entries that the filter leaves.
+func (s *profileScreen) shown() []profileEntry {
+	if s.filter == nil {
+		return s.entries
+	}
+	want := strings.ToLower(strings.TrimSpace(s.filter.Value()))
+	var out []profileEntry
+	for _, e := range s.entries {
+		text := e.name + " " + s.title(e)
+		if e.resume == nil {
+			text += " " + e.profile.Summary
+		}
+		if strings.Contains(strings.ToLower(text), want) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// entry is the one under the cursor, nil when the filter leaves none.
+func (s *profileScreen) entry() *profileEntry {
+	shown := s.shown()
+	if len(shown) == 0 {
+		return nil
+	}
+	s.cursor = max(0, min(s.cursor, len(shown)-1))
+	return &shown[s.cursor]
+}
+
+// filterRow is what was typed to filter, no row when nothing was.
+func (s *profileScreen) filterRow(w int) []string {
+	if s.filter == nil {
+		return nil
+	}
+	l := s.Theme.Line().Plain(" ").Add(theme.Key, "/ ")
+	s.filter.add(l, theme.Bold, max(8, w-20), true)
+	return []string{l.Add(theme.Faint, " "+itoa(len(s.shown()))+" found").Fit(w)}
+}
 
 func (s *profileScreen) Keys() []key.Binding {
-	next := keyNext
-	if s.entries[s.cursor].resume != nil {
-		next = keyResume
+	var keys []key.Binding
+	if len(s.shown()) > 1 {
+		keys = append(keys, keyChoose)
 	}
-	if len(s.entries) < 2 {
-		return []key.Binding{next}
+	if e := s.entry(); e != nil && e.resume != nil {
+		keys = append(keys, keyResume)
+	} else if e != nil {
+		keys = append(keys, keyNext)
 	}
-	return []key.Binding{keyChoose, next}
+	if s.filter == nil && len(s.entries) >= filterFrom {
+		keys = append(keys, keyFilter)
+	}
+	return keys
 }
 
 func (s *profileScreen) Update(msg tea.Msg) tea.Cmd {
 	k, ok := msg.(tea.KeyMsg)
-	if !ok || k.Paste {
+	if !ok || k.Paste && s.filter == nil {
 		return nil
 	}
-	if key.Matches(k, keyNext) {
-		e := s.entries[s.cursor]
-		if e.resume != nil {
+	if !k.Paste && key.Matches(k, keyNext) {
+		e := s.entry()
+		switch {
+		case e == nil:
+			return nil
+		case e.resume != nil:
 			return s.Resume(e.resume.Open)
 		}
 		return tea.Batch(s.Do(flow.ChooseProfile{Name: e.name}), s.Do(flow.Next{}))
 	}
-	s.cursor = moved(k, s.cursor, len(s.entries), 5)
+	if s.filter != nil {
+		switch k.String() {
+		case "up", "down", "pgup", "pgdown":
+		default:
+			if s.filter.Update(k) {
+				s.cursor = 0
+			}
+			return nil
+		}
+	} else if key.Matches(k, keyFilter) && len(s.entries) >= filterFrom {
+		s.filter = newInput("")
+		return nil
+	}
+	s.cursor = moved(k, s.cursor, len(s.shown()), 5)
 	return nil
 }
 
@@ -114,8 +197,12 @@ func moved(k tea.KeyMsg, cursor, n, page int) int {
 }
 
 func (s *profileScreen) Status() Status {
-	e := s.entries[s.cursor]
+	e := s.entry()
 	switch f := s.Flow; {
+	case e == nil:
+		return Status{theme.NoSign, "No profile has that in its name or its description."}
+	case s.filter != nil:
+		return Status{Text: "Type a part of a name or a description; esc shows all again."}
 	case e.resume != nil:
 		return Status{Text: "Goes on with the answers in " + s.short(e.resume.Path) + ". Pasted material is asked for again."}
 	case f.Reached(flow.StepFacts) && e.name != f.Plan().Profile:
@@ -131,24 +218,43 @@ func (s *profileScreen) View(w, h int) string {
 	if w >= wideWidth && h >= 24 {
 		rest := h - len(intro)
 		left := w / 2
-		e := s.entries[s.cursor]
-		list := box{title: "Profiles", focus: true}.draw(s.Theme, append([]string{""}, s.tall(inner(left), rest-3)...), left, rest)
-		details := pane(s.Theme, s.title(e), append([]string{""}, s.details(e, inner(w-left), true)...), w-left, rest)
-		return above(block(intro, w, len(intro)), beside(list, details))
+		head := append([]string{""}, s.filterRow(inner(left))...)
+		b := box{title: "Profiles", focus: true}
+		list := s.tall(inner(left), rest-2-len(head))
+		if n := len(s.shown()); n > s.fits {
+			b.foot = itoa(s.from+1) + "–" + itoa(min(n, s.from+s.fits)) + " of " + itoa(n)
+		}
+		title, about := "Nothing", []string{"", s.Theme.Render(theme.Faint, "nothing matches; esc shows all")}
+		if e := s.entry(); e != nil {
+			title, about = s.title(*e), append([]string{""}, s.details(*e, inner(w-left), true)...)
+		}
+		return above(block(intro, w, len(intro)), beside(b.draw(s.Theme, append(head, list...), left, rest), pane(s.Theme, title, about, w-left, rest)))
 	}
-	// The details need up to seven rows; the list gets what it needs of the others.
-	details := 7
-	rows := min(len(s.entries), max(3, h-len(intro)-details-1))
-	lines := append(intro, s.rows(w, rows)...)
-	lines = append(lines, "")
-	e := s.entries[s.cursor]
+	// Every profile is in sight before any detail of one is.
+	if len(intro)+len(s.entries)+6 > h {
+		intro = append(append(lead(h), " Nothing is written before the last step."), lead(h)...)
+	}
+	lines := append(intro, s.filterRow(w)...)
+	const details = 3 // the least that is worth a look, with the row above it
+	shown := s.shown()
+	rows := max(1, min(len(shown), h-len(lines)-details))
+	lines = append(lines, s.rows(w, rows)...)
+	if rows < len(shown) {
+		lines = append(lines, s.Theme.Line().Plain("   ").Add(theme.Faint, itoa(s.from+1)+"–"+itoa(s.from+rows)+" of "+itoa(len(shown))).Fit(w))
+	} else {
+		lines = append(lines, "")
+	}
+	e := s.entry()
+	if e == nil {
+		return block(append(lines, s.Theme.Line().Plain("   ").Add(theme.Faint, "nothing matches; esc shows all").Fit(w)), w, h)
+	}
 	room := h - len(lines)
 	if roomy(w) && room >= 5 {
-		d := s.details(e, inner(w-2), false)
-		b := pane(s.Theme, s.title(e), d, w-2, min(room, len(d)+2))
+		d := s.details(*e, inner(w-2), false)
+		b := pane(s.Theme, s.title(*e), d, w-2, min(room, len(d)+2))
 		return block(append(lines, indent(strings.Split(b, "\n"))...), w, h)
 	}
-	return block(append(lines, indent(s.details(e, w-2, false))...), w, h)
+	return block(append(lines, indent(s.details(*e, w-2, false))...), w, h)
 }
 
 func indent(lines []string) []string {
@@ -168,15 +274,16 @@ func (s *profileScreen) title(e profileEntry) string {
 
 // rows is the list with one row each.
 func (s *profileScreen) rows(w, h int) []string {
-	s.from = window(s.from, s.cursor, len(s.entries), h)
+	shown := s.shown()
+	s.from = window(s.from, s.cursor, len(shown), h)
 	name := 0
 	for _, e := range s.entries {
 		name = max(name, cells(s.title(e)))
 	}
 	name = min(name, 28)
 	var out []string
-	for i := s.from; i < min(len(s.entries), s.from+h); i++ {
-		e := s.entries[i]
+	for i := s.from; i < min(len(shown), s.from+h); i++ {
+		e := shown[i]
 		l := s.Theme.Line().Choose(i == s.cursor)
 		s.start(l, i == s.cursor)
 		if e.resume != nil {
@@ -203,10 +310,12 @@ func (e *Env) start(l *theme.Line, here bool) {
 // tall is the list with each entry's summary under it.
 func (s *profileScreen) tall(w, h int) []string {
 	const each = 4
-	s.from = window(s.from, s.cursor, len(s.entries), max(1, h/each))
+	shown := s.shown()
+	s.fits = max(1, (h+1)/each)
+	s.from = window(s.from, s.cursor, len(shown), s.fits)
 	var out []string
-	for i := s.from; i < len(s.entries); i++ {
-		e := s.entries[i]
+	for i := s.from; i < min(len(shown), s.from+s.fits); i++ {
+		e := shown[i]
 		here := i == s.cursor
 		l := s.Theme.Line().Choose(here)
 		s.start(l, here)
