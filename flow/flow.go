@@ -170,6 +170,8 @@ type Survey struct {
 	Dir      string // as a person typed it
 	Existing string // what is there, in words: "nothing", "a set that certwright wrote on …", "3 files that certwright did not write"
 	Changes  []Change
+	// Backups are the directories below it that keep files of earlier sets.
+	Backups []string
 	// Foreign says that files lie there and no set of ours.
 	Foreign bool
 	// Refused says why nothing may be written there at all, nil when it may.
@@ -201,6 +203,23 @@ type Change struct {
 	// changed since certwright wrote it.
 	OldSize  int
 	Modified bool
+}
+
+// Difference is a file that is there against the one that takes its place. It
+// tells keys by what they open, never by their bytes.
+type Difference struct {
+	Rows  []DiffRow  // what the two are
+	Lines []DiffLine // what comes and goes
+	Note  string
+}
+
+// DiffRow is one property of both.
+type DiffRow struct{ Label, Now, Then string }
+
+// DiffLine is one line or name: '+' comes, '-' goes, ' ' stays.
+type DiffLine struct {
+	Sign byte
+	Text string
 }
 
 // Confirm says what has to be confirmed before the write: "" when nothing that

@@ -283,7 +283,7 @@ func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) 
 		}
 		return s, err
 	}
-	s.Existing = existing.Summary()
+	s.Existing, s.Backups = existing.Summary(), existing.Backups
 	s.Foreign = existing.State == store.Foreign && len(existing.Files) > 0
 	planned := make([]store.Planned, len(p.Files))
 	byPath := map[string]layout.File{}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"certwright/assets/store"
 	"certwright/certs/issue"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -112,13 +114,16 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
-	// Asked before the first screen: bubbletea has the terminal after it.
-	if w.CAKeys, err = a.caKeys(c.Context(), &f.keys, p, true, false, false); err != nil {
-		return err
-	}
-	defer clear(w.CAKeys.Passphrase)
 	if f.wantsPlain(a) {
+		if w.CAKeys, err = a.caKeys(c.Context(), &f.keys, p, true, false, false); err != nil {
+			return err
+		}
+		defer clear(w.CAKeys.Passphrase)
 		return a.plain(c.Context(), w, p, save)
+	}
+	sealing, err := a.sealing(w, &f.keys, p)
+	if err != nil {
+		return err
 	}
 	out, _ := a.World.Out.(*os.File)
 	style, err := f.style(a)
@@ -132,12 +137,18 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	o := wizard.Options{
 		Runner: runner, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
 		PlanPath: save, Demo: demo, Resumed: f.resume, In: a.In, Out: out, Theme: style,
+		NewPassphrase: install.NewPassphrase,
+		Compare:       func(p *flow.Prepared, path string) flow.Difference { return install.Compare(w, p, path) },
+		Export:        func(path string, data []byte, replace bool) error { return exportTo(w, path, data, replace) },
 	}
 	if !demo && f.config == "" && !f.resume {
 		o.Resumable = a.resumable(save)
 	}
 	if o.State, o.Effects, err = flow.New(catalogue{a}, p); err != nil {
 		return err
+	}
+	if sealing != nil {
+		o.Effects = append(o.Effects, o.State.Apply(*sealing)...)
 	}
 	ahead := issue.NewAhead(0)
 	defer ahead.Close()
@@ -162,6 +173,29 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		return &exitError{code}
 	}
 	return nil
+}
+
+// sealing is what the flags say of the keys of CAs, for the wizard, where it can
+// be changed: nil when they say nothing.
+func (a *app) sealing(w *install.World, f *caKeyFlags, p *plan.Plan) (*flow.SetCAKeys, error) {
+	w.CAKeys.Work = a.SealWork
+	fate, err := f.choice()
+	if err != nil || fate == "" && p.Keys.CAKeys != plan.CAKeysEncrypted {
+		return nil, err
+	}
+	out := &flow.SetCAKeys{Fate: fate}
+	if f.file != "" {
+		out.Passphrase, err = a.passphraseOf(f.file, false)
+	}
+	return out, err
+}
+
+// exportTo writes one public file where a person says, whole or not at all.
+func exportTo(w *install.World, path string, data []byte, replace bool) error {
+	if _, err := w.Write.Lstat(path); err == nil && !replace {
+		return fs.ErrExist
+	}
+	return store.Save(w.Write, path, data, 0o644)
 }
 
 // firstPlan is what the wizard begins with.

@@ -28,7 +28,10 @@ var keyPlaces = []struct{ file, place string }{
 	{"paste.go", "Paste"},
 	{"slot_filled.go", "A folder's files"},
 	{"topology.go", "Topology"},
+	{"topology_export.go", "Topology"},
 	{"review.go", "Review"},
+	{"review_full.go", "Review"},
+	{"review_cakeys.go", "Keys of CAs"},
 	{"review_forms.go", "Forms"},
 	{"done.go", "Done"},
 	{"outline.go", ""}, // stands in for a screen that is not there

@@ -3,6 +3,7 @@ package wizard
 import (
 	"context"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,6 +97,19 @@ func drive(t testing.TB, s setup) *driver {
 		Now: func() time.Time { return testNow }, PlanPath: "certwright.yaml", Resumable: s.resumable, Demo: s.demo,
 		Tick: func(_ time.Duration, msg tea.Msg) tea.Cmd {
 			return func() tea.Msg { return tickedMsg{msg} }
+		},
+		NewPassphrase: func() []byte { return []byte("0abc-1def-2ghj-3kmn-4pqr-5stv") },
+		Compare: func(_ *flow.Prepared, path string) flow.Difference {
+			return flow.Difference{
+				Rows:  []flow.DiffRow{{Label: "issuer", Now: "CN=kubernetes", Then: "CN=Corp Issuing CA 3"}, {Label: "ends", Now: "2026-12-03, in 12 days", Then: "2027-11-21, in 1 year"}},
+				Lines: []flow.DiffLine{{Sign: ' ', Text: "DNS:kubernetes"}, {Sign: '+', Text: "IP:10.20.0.3"}, {Sign: '-', Text: "IP:10.20.0.4"}},
+			}
+		},
+		Export: func(path string, data []byte, replace bool) error {
+			if _, err := d.fs.Stat(path); err == nil && !replace {
+				return fs.ErrExist
+			}
+			return afero.WriteFile(d.fs, path, data, 0o644)
 		},
 		Copy: func(text string) tea.Cmd { d.copied = text; return nil },
 	}

@@ -28,6 +28,8 @@ type reviewScreen struct {
 	confirm  *input
 	problem  int // the finding that n went to last
 	forms    formsList
+	keys     caKeysPane
+	full     *fullPane // fills the body; nil: the list
 }
 
 // reviewField is the text field that has the keys.
@@ -49,6 +51,8 @@ var (
 	keyAgree    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "use it"))
 	keyConfirm  = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "replace and write"))
 	keyMoveFile = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown"), key.WithHelp("↑/↓", "move"))
+	// k is the keys of CAs here, so that j has nothing to go with it.
+	keyMoveRow = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown", "home", "end"), key.WithHelp("↑/↓", "move"))
 )
 
 func newReview(e *Env) Screen {
@@ -56,16 +60,25 @@ func newReview(e *Env) Screen {
 }
 
 func (s *reviewScreen) Open() tea.Cmd {
-	s.typing, s.problem, s.forms.open = noField, -1, false
+	s.typing, s.problem, s.forms.open, s.full = noField, -1, false, nil
+	s.keys.drop()
 	s.confirm.Clear()
 	s.sync()
 	return s.Do(flow.Confirm{})
 }
 
-func (s *reviewScreen) Typing() bool { return s.typing != noField }
+func (s *reviewScreen) Typing() bool { return s.typing != noField || s.keys.at == caKeysTyped }
 
-// Back leaves a text field; what was typed into the directory is dropped.
+// Back leaves a text field or a pane; what was typed into the directory is dropped.
 func (s *reviewScreen) Back() bool {
+	switch {
+	case s.keys.open():
+		s.keys.back()
+		return true
+	case s.full != nil:
+		s.full = nil
+		return true
+	}
 	open := s.typing != noField || s.forms.open
 	s.typing, s.forms.open = noField, false
 	return open
@@ -78,7 +91,12 @@ func (s *reviewScreen) Keys() []key.Binding {
 	case confirmField:
 		return []key.Binding{keyConfirm, keyMoveFile}
 	}
-	if s.forms.open {
+	switch {
+	case s.keys.open():
+		return s.keys.keys()
+	case s.full != nil:
+		return s.full.keys()
+	case s.forms.open:
 		return []key.Binding{keyMove, keyTick, keyFormsDone}
 	}
 	write := keyWrite
@@ -86,8 +104,11 @@ func (s *reviewScreen) Keys() []key.Binding {
 		write = keyReplace
 	}
 	keys := []key.Binding{write, keyDir}
+	if s.Flow.SealDue() {
+		keys = append(keys, keyCAKeys)
+	}
 	if len(s.rows) > 0 {
-		keys = append([]key.Binding{keyMove}, keys...)
+		keys = append([]key.Binding{keyMoveRow}, keys...)
 	}
 	if s.dirUnderCursor() != "" {
 		keys = append(keys, keyFold)
@@ -95,8 +116,20 @@ func (s *reviewScreen) Keys() []key.Binding {
 	if len(s.warnings()) > 0 {
 		keys = append(keys, keyProblem)
 	}
+	if s.comparable() != nil {
+		keys = append(keys, keyDiff)
+	}
+	if s.Flow.MakesCAs() && !s.Flow.SealDue() {
+		keys = append(keys, keyCAKeys)
+	}
 	if len(s.Flow.Profile().Layouts) > 1 {
 		keys = append(keys, keyForms)
+	}
+	if s.keeps() {
+		keys = append(keys, keyKept)
+	}
+	if s.cursor < len(s.rows) && s.formOf(s.rows[s.cursor]) != "" && len(s.takenForms()) > 1 {
+		keys = append(keys, keyLeaveOut)
 	}
 	if s.PlanPath != "" {
 		keys = append(keys, keyPlan)
@@ -106,11 +139,19 @@ func (s *reviewScreen) Keys() []key.Binding {
 
 func (s *reviewScreen) Update(msg tea.Msg) tea.Cmd {
 	defer s.sync()
+	if m, ok := msg.(comparedMsg); ok {
+		s.sync()
+		s.compared(m)
+		return nil
+	}
 	k, ok := msg.(tea.KeyMsg)
 	if !ok {
 		return nil
 	}
 	s.sync()
+	if s.keys.open() {
+		return s.caKeysKey(k)
+	}
 	switch s.typing {
 	case dirField:
 		return s.typeDir(k)
@@ -121,12 +162,22 @@ func (s *reviewScreen) Update(msg tea.Msg) tea.Cmd {
 	case k.Paste:
 	case s.forms.open:
 		return s.formKey(k)
+	case s.full != nil:
+		s.fullKey(k)
 	case key.Matches(k, keyForms) && len(s.Flow.Profile().Layouts) > 1:
 		s.forms = formsList{open: true}
 	case key.Matches(k, keyWrite):
 		return s.write()
-	case key.Matches(k, keyMove):
+	case key.Matches(k, keyMoveRow):
 		s.cursor = moved(k, s.cursor, len(s.rows), 10)
+	case key.Matches(k, keyCAKeys) && s.Flow.MakesCAs():
+		s.openCAKeys()
+	case key.Matches(k, keyDiff):
+		return s.compare()
+	case key.Matches(k, keyKept) && s.keeps():
+		s.openKept()
+	case key.Matches(k, keyLeaveOut) && s.cursor < len(s.rows):
+		return s.leaveOut()
 	case key.Matches(k, keyDir):
 		s.typing = dirField
 		s.dir.Set(s.Flow.Plan().Output.Dir)
@@ -142,6 +193,10 @@ func (s *reviewScreen) Update(msg tea.Msg) tea.Cmd {
 
 // write goes on, or to the field that has to be filled first.
 func (s *reviewScreen) write() tea.Cmd {
+	if s.Flow.SealDue() {
+		s.openCAKeys()
+		return nil
+	}
 	if want, typed, asked := s.Flow.Confirmation(); asked && typed != want {
 		s.typing = confirmField
 		return nil
@@ -213,6 +268,10 @@ func (s *reviewScreen) Status() Status {
 		return Status{Text: "Type the directory that the set is written to."}
 	case s.forms.open:
 		return Status{Text: "The same certificates in each form; all forms agree."}
+	case s.keys.open():
+		return s.caKeysStatus()
+	case s.full != nil:
+		return Status{Text: "enter or esc closes this; nothing is changed by looking."}
 	}
 	p, _ := s.Flow.Prepared()
 	if p == nil {
@@ -229,7 +288,7 @@ func (s *reviewScreen) Status() Status {
 func (s *reviewScreen) Urgent() (Status, bool) {
 	want, typed, asked := s.Flow.Confirmation()
 	switch {
-	case s.typing == dirField, s.forms.open:
+	case s.typing == dirField, s.forms.open, s.keys.open(), s.full != nil:
 		return s.Status(), true
 	case s.typing == confirmField && asked && typed == want:
 		return Status{theme.GoodSign, "enter replaces them; the old files are kept beside the new ones."}, true
@@ -243,7 +302,7 @@ func (s *reviewScreen) sync() {
 	if p == s.of {
 		return
 	}
-	s.of = p
+	s.of, s.full = p, nil
 	s.build()
 	if _, _, asked := s.Flow.Confirmation(); !asked && s.typing == confirmField {
 		s.typing = noField

@@ -22,6 +22,12 @@ func (s *reviewScreen) View(w, h int) string {
 		return s.waiting(w, h, err)
 	}
 	s.sync() // the set may have come since the last key
+	switch {
+	case s.keys.open():
+		return s.caKeysView(w, h)
+	case s.full != nil:
+		return s.fullView(w, h)
+	}
 	var head []string
 	switch {
 	case s.typing == dirField:
@@ -300,6 +306,9 @@ func (s *reviewScreen) details(w int) []string {
 		if words := dirWords(r.dir); words != "" {
 			row("for", words, theme.Plain)
 		}
+		if r.dir == "ca" && s.Flow.MakesCAs() {
+			row("keys", s.caKeysWords(), theme.Plain)
+		}
 		return out
 	}
 	c := r.change
@@ -335,6 +344,9 @@ func (s *reviewScreen) details(w int) []string {
 		if n == 0 && slot.Purpose != "" {
 			row("for", untrusted.Text(slot.Purpose).Max(300), theme.Plain)
 		}
+	}
+	if c.Kind == layout.KindCAKey && strings.HasPrefix(c.Path, "ca/") {
+		row("kept", s.caKeysWords(), theme.Plain)
 	}
 	if end := s.ends(c.Path); end != "" {
 		row("ends", end, theme.Plain)

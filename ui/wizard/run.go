@@ -44,6 +44,10 @@ type Options struct {
 	// to ask.
 	Resumed bool
 	Demo    bool
+	// NewPassphrase, Compare and Export are those of Env; nil where there is no such thing.
+	NewPassphrase func() []byte
+	Compare       func(p *flow.Prepared, path string) flow.Difference
+	Export        func(path string, data []byte, replace bool) error
 	// In and Out are the terminal.
 	In, Out *os.File
 	Theme   theme.Options
@@ -110,6 +114,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	env := &Env{
 		Flow: o.State, Theme: theme.New(o.Theme), FS: o.FS, Dir: o.Dir, Home: o.Home, Now: o.Now,
 		Demo: o.Demo, PlanPath: o.PlanPath, Resumable: o.Resumable, Copy: copier(o.Out),
+		NewPassphrase: o.NewPassphrase, Compare: o.Compare, Export: o.Export,
 	}
 	w := newWriter(ctx)
 	defer w.stop()

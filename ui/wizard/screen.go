@@ -101,6 +101,13 @@ type Env struct {
 	Save func() tea.Cmd
 	// Pace is how fast the long effect that runs now goes.
 	Pace *pace
+	// NewPassphrase makes one for the keys of CAs; nil where none can be made.
+	NewPassphrase func() []byte
+	// Compare holds a file of a set against the one that is in its place.
+	Compare func(p *flow.Prepared, path string) flow.Difference
+	// Export writes one file where a person says; ErrExists when one is there
+	// and replace is false.
+	Export func(path string, data []byte, replace bool) error
 	// Tick is tea.Tick, or a test's.
 	Tick func(d time.Duration, msg tea.Msg) tea.Cmd
 }

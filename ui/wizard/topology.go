@@ -32,7 +32,8 @@ type topologyScreen struct {
 	full         bool   // the details fill the screen
 	scroll       int    // of the full details
 	find         *input // while a search is being typed
-	w, h         int    // of the last frame: keys say what works in it
+	export       *exportPrompt
+	w, h         int // of the last frame: keys say what works in it
 }
 
 var topologyKeys = struct {
@@ -54,7 +55,7 @@ var topologyKeys = struct {
 func newTopology(e *Env) Screen { return &topologyScreen{Env: e} }
 
 func (s *topologyScreen) Open() tea.Cmd {
-	s.known, s.full, s.find = "", false, nil
+	s.known, s.full, s.find, s.export = "", false, nil, nil
 	s.refresh()
 	return nil
 }
@@ -119,7 +120,7 @@ func (s *topologyScreen) node() *diagram.Node {
 	return nil
 }
 
-func (s *topologyScreen) Typing() bool { return s.find != nil }
+func (s *topologyScreen) Typing() bool { return s.find != nil || s.export != nil }
 
 // TakesPEM is false: nothing is handed over here.
 func (s *topologyScreen) TakesPEM() bool { return false }
@@ -127,6 +128,8 @@ func (s *topologyScreen) TakesPEM() bool { return false }
 // Back takes esc for what is open: the search, the filter, the details.
 func (s *topologyScreen) Back() bool {
 	switch {
+	case s.export != nil:
+		s.export = nil
 	case s.full:
 		s.full = false
 	case s.find != nil, s.view.Find != "", s.view.Mode != "":
@@ -141,6 +144,8 @@ func (s *topologyScreen) Back() bool {
 func (s *topologyScreen) Keys() []key.Binding {
 	k := topologyKeys
 	switch {
+	case s.export != nil:
+		return []key.Binding{keyExportOK, pathKeys.complete, pathKeys.word}
 	case s.find != nil:
 		return []key.Binding{k.move, k.keep}
 	case s.full:
@@ -161,10 +166,24 @@ func (s *topologyScreen) Keys() []key.Binding {
 		}
 		keys = append(keys, calls)
 	}
-	return append(keys, k.find, k.mode, k.details, k.filter)
+	keys = append(keys, k.find, k.mode, k.details, k.filter)
+	if s.Export != nil {
+		keys = append(keys, keyExport)
+	}
+	return keys
 }
 
 func (s *topologyScreen) Update(msg tea.Msg) tea.Cmd {
+	switch m := msg.(type) {
+	case exportMsg:
+		s.exported(m)
+		return nil
+	case completedMsg:
+		if s.export != nil && m.to == s.export.pathPrompt {
+			s.export.complete(m)
+		}
+		return nil
+	}
 	pressed, ok := msg.(tea.KeyMsg)
 	if !ok {
 		return nil
@@ -172,6 +191,8 @@ func (s *topologyScreen) Update(msg tea.Msg) tea.Cmd {
 	s.refresh()
 	k := topologyKeys
 	switch {
+	case s.export != nil:
+		return s.exportKey(pressed)
 	case s.find != nil:
 		return s.search(pressed)
 	case pressed.Paste:
@@ -199,6 +220,8 @@ func (s *topologyScreen) Update(msg tea.Msg) tea.Cmd {
 		s.nextProblem()
 	case key.Matches(pressed, k.mode):
 		return s.change()
+	case key.Matches(pressed, keyExport) && s.Export != nil:
+		s.startExport()
 	}
 	return nil
 }

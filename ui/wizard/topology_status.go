@@ -11,6 +11,9 @@ import (
 // Status is the worst that stands in nobody's way.
 func (s *topologyScreen) Status() Status {
 	s.refresh()
+	if s.export != nil {
+		return s.exportStatus()
+	}
 	if p, busy := s.Flow.Preparing(); busy {
 		return Status{theme.BusySign, working(p)}
 	}
@@ -31,6 +34,14 @@ func (s *topologyScreen) Status() Status {
 		return Status{theme.GoodSign, "All " + count(len(s.model.Calls), "call") + " proved by real handshakes. Nothing has been written yet."}
 	}
 	return Status{Text: "Nothing has been written yet."}
+}
+
+// Urgent is about the file that is being named.
+func (s *topologyScreen) Urgent() (Status, bool) {
+	if s.export == nil {
+		return Status{}, false
+	}
+	return s.exportStatus(), true
 }
 
 // working is how far the set is, in words.

@@ -18,6 +18,13 @@ func (s *topologyScreen) View(w, h int) string {
 	s.w, s.h = w, h
 	s.refresh()
 	switch {
+	case s.export != nil:
+		prompt := block(s.export.lines("Export the topology to a file", w), w, 3)
+		p := s.export
+		s.export = nil
+		rest := s.View(w, h-3) // the prompt stands above what is exported
+		s.export, s.h = p, h
+		return above(prompt, rest)
 	case s.full:
 		return s.fullView(w, h)
 	case s.threePanes():
