@@ -44,8 +44,8 @@ func Compare(w *World, p *flow.Prepared, path string) flow.Difference {
 }
 
 func compareCertificates(old, new []byte, now time.Time) flow.Difference {
-	then := certificatesIn(new)
-	was := certificatesIn(old)
+	then := readCertificates(new)
+	was := readCertificates(old)
 	if len(was) == 0 || len(then) == 0 {
 		return flow.Difference{Note: "The file that is there holds no certificate that can be read."}
 	}
@@ -94,7 +94,7 @@ func certificateCount(n int) string {
 	return fmt.Sprint(n) + " certificates"
 }
 
-func certificatesIn(data []byte) []*x509.Certificate {
+func readCertificates(data []byte) []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, c := range material.Parse(material.Input{Data: data}).Certificates {
 		if c.X509 != nil {
