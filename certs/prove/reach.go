@@ -99,18 +99,8 @@ func standIns(t *topology.Topology) func(topology.SlotID) bool {
 	if len(t.Nodes) <= maxNodes {
 		return func(topology.SlotID) bool { return true }
 	}
-	chosen := map[string]bool{"": true}
-	for _, role := range []topology.Role{topology.ControlPlane, topology.Worker} {
-		var names []string
-		for _, n := range t.Nodes {
-			if n.Role == role {
-				names = append(names, n.Name)
-			}
-		}
-		if len(names) > 0 {
-			chosen[names[0]], chosen[names[len(names)/2]], chosen[names[len(names)-1]] = true, true, true
-		}
-	}
+	chosen := topology.StandIns(t.Nodes)
+	chosen[""] = true
 	return func(id topology.SlotID) bool { return chosen[id.Node()] }
 }
 

@@ -10,9 +10,11 @@ import (
 
 // tectonic is the built-in profile; package profiles, which reads it strictly,
 // lies above this one.
-func tectonic(t testing.TB) *Profile {
+func tectonic(t testing.TB) *Profile { return builtIn(t, "tectonic") }
+
+func builtIn(t testing.TB, name string) *Profile {
 	t.Helper()
-	data, err := os.ReadFile("../../assets/profiles/tectonic.yaml")
+	data, err := os.ReadFile("../../assets/profiles/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,16 @@ func Resolve(p *Profile, given map[string]string) (*Topology, []*FactProblem) {
 // ResolveNodes is Resolve with a table of nodes. Without one, a profile that
 // has nodes takes its facts for the only node.
 func ResolveNodes(p *Profile, given map[string]string, nodes []Node) (*Topology, []*FactProblem) {
+	return resolve(p, given, nodes, false)
+}
+
+// ResolveOutline is the outline of ResolveNodes, made without filling in what
+// it leaves out.
+func ResolveOutline(p *Profile, given map[string]string, nodes []Node) (*Topology, []*FactProblem) {
+	return resolve(p, given, nodes, true)
+}
+
+func resolve(p *Profile, given map[string]string, nodes []Node, outline bool) (*Topology, []*FactProblem) {
 	var problems []*FactProblem
 	switch {
 	case len(nodes) > 0 && !p.HasNodes():
@@ -28,6 +38,13 @@ func ResolveNodes(p *Profile, given map[string]string, nodes []Node) (*Topology,
 	facts, more := resolveFacts(p, given, nodes)
 	r := &resolver{t: &Topology{Profile: p, Facts: facts, index: map[SlotID]int{}}, problems: append(more, problems...)}
 	r.nodes = nodeTable(p, facts, nodes)
+	r.here = r.nodes
+	if outline {
+		r.here = r.sample()
+		if len(r.here) < len(r.nodes) {
+			r.t.Here = r.here
+		}
+	}
 	r.t.Nodes = r.nodes
 	r.t.Root = r.subject(p.Root)
 	r.slots()
@@ -43,7 +60,35 @@ type resolver struct {
 	problems []*FactProblem
 	each     string // the host of a step's command that is being filled in
 	nodes    []Node
-	node     *Node // the node whose part is being filled in
+	here     []Node // those of nodes that get slots
+	perNode  bool   // the cluster's slots are there already
+	node     *Node  // the node whose part is being filled in
+}
+
+// sample are the nodes that an outline has slots for.
+func (r *resolver) sample() []Node {
+	chosen := StandIns(r.nodes)
+	for _, e := range r.t.Profile.Edges {
+		pairs, _, _ := r.pairs(e)
+		for _, p := range pairs {
+			chosen[name(p[0])], chosen[name(p[1])] = true, true
+		}
+	}
+	var out []Node
+	for _, n := range r.nodes {
+		if chosen[n.Name] {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// instances are the nodes that there is one of something for here.
+func (r *resolver) instances(per Per) []*Node {
+	if per == PerCluster && r.perNode {
+		return nil
+	}
+	return instances(per, r.here)
 }
 
 func cloneNodes(nodes []Node) []Node {
@@ -65,7 +110,7 @@ func (r *resolver) kubeconfigs() {
 		if !r.met(k.When) || r.t.Profile.slotSpec(k.Slot) == nil {
 			continue
 		}
-		for _, n := range instances(k.Per, r.nodes) {
+		for _, n := range r.instances(k.Per) {
 			r.node = n
 			one := k
 			one.Server, one.Cluster = r.server(k), r.one(k.Cluster)

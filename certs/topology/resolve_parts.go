@@ -17,7 +17,7 @@ func (r *resolver) slots() {
 				break
 			}
 		}
-		for _, n := range instances(s.Per, r.nodes) {
+		for _, n := range r.instances(s.Per) {
 			r.node = n
 			slot := r.slot(s)
 			slot.Also = also
@@ -137,24 +137,35 @@ func (r *resolver) parts() {
 
 func (r *resolver) edges() {
 	for _, e := range r.t.Profile.Edges {
-		client, server := r.t.Profile.slotSpec(e.Client.Slot), r.t.Profile.slotSpec(e.Server.Slot)
-		if !r.met(e.When) || server == nil || !r.met(server.When) || client != nil && !r.met(client.When) {
+		pairs, whole, ok := r.pairs(e)
+		if !ok {
 			continue
-		}
-		var clientPer Per
-		if client != nil {
-			clientPer = client.Per
-		}
-		// A member does not dial itself where there are others.
-		pairs, whole := pairUp(instances(clientPer, r.nodes), instances(server.Per, r.nodes), e.Client.Slot == e.Server.Slot)
-		if e.Within {
-			pairs, whole = within(instances(server.Per, r.nodes))
 		}
 		for _, p := range pairs {
 			r.t.Edges = append(r.t.Edges, r.edge(e, p[0], p[1], whole))
 		}
 	}
 	r.node = nil
+}
+
+// pairs are the pairs of nodes that an edge is tried for, and how many there are
+// in the running cluster. It is false for an edge that is not there.
+func (r *resolver) pairs(e EdgeSpec) (pairs [][2]*Node, whole int, ok bool) {
+	client, server := r.t.Profile.slotSpec(e.Client.Slot), r.t.Profile.slotSpec(e.Server.Slot)
+	if !r.met(e.When) || server == nil || !r.met(server.When) || client != nil && !r.met(client.When) {
+		return nil, 0, false
+	}
+	if e.Within {
+		pairs, whole = within(instances(server.Per, r.nodes))
+		return pairs, whole, true
+	}
+	var clientPer Per
+	if client != nil {
+		clientPer = client.Per
+	}
+	// A member does not dial itself where there are others.
+	pairs, whole = pairUp(instances(clientPer, r.nodes), instances(server.Per, r.nodes), e.Client.Slot == e.Server.Slot)
+	return pairs, whole, true
 }
 
 // edge is one connection from the client's node to the server's.

@@ -8,6 +8,8 @@ type Topology struct {
 	Facts       Facts
 	Root        Subject // the subject of the root that generate makes
 	Nodes       []Node  // empty for a profile without nodes
+	Here        []Node  // of an outline or a part, the nodes that have slots here; nil: all have
+	Partial     bool    // see Part
 	Authorities []Authority
 	Components  []Component
 	Slots       []Slot // in the profile's order: CA slots among them
