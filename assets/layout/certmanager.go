@@ -24,9 +24,10 @@ const certManagerNamespace = "cert-manager"
 // each slot that one of them signs, those of a node in a file of its own.
 func certManager(j *job) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
-		f, err := j.issuers()
-		if !yield(f, err) || err != nil {
-			return
+		if !j.t.Partial {
+			if f, err := j.issuers(); !yield(f, err) || err != nil {
+				return
+			}
 		}
 		byNode := map[string][]*topology.Slot{}
 		for i := range j.t.Slots {
@@ -42,10 +43,10 @@ func certManager(j *job) iter.Seq2[File, error] {
 			f.Path = path
 			return yield(f, err) && err == nil
 		}
-		if !write(certManagerDir+"certificates.yaml", byNode[""]) || !j.several() {
+		if !j.t.Partial && !write(certManagerDir+"certificates.yaml", byNode[""]) || !j.several() {
 			return
 		}
-		for _, n := range j.t.Nodes {
+		for _, n := range j.here() {
 			if !write(certManagerDir+nodesDir+n.Name+".yaml", byNode[n.Name]) {
 				return
 			}

@@ -20,6 +20,9 @@ const kubeconfigDir = "kubeconfig/"
 func kubeconfigs(j *job) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		for _, k := range j.t.Kubeconfigs {
+			if k.Node == "" && j.t.Partial {
+				continue
+			}
 			f, err := j.kubeconfig(k)
 			f.Path = kubeconfigFile(k)
 			if !yield(f, err) || err != nil {

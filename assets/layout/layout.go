@@ -58,4 +58,15 @@ type Request struct {
 	Plan    []byte // certwright.yaml, written beside them
 	Now     time.Time
 	Version string
+	// Ends are the certificates of the nodes that an outline leaves out, by the
+	// slot's name in the profile, for the document's calendar.
+	Ends map[topology.SlotID][]End
 }
+
+// End is how many certificates end on one day.
+type End struct {
+	At    time.Time
+	Count int
+}
+
+func (e End) day() string { return e.At.UTC().Format(time.DateOnly) }

@@ -54,6 +54,15 @@ func code(s string) string {
 	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(untrusted.Text(s).String()) + "`"
 }
 
+// NextSteps is the document alone, as Files has it.
+func NextSteps(r Request) (File, error) {
+	j, err := newJob(r)
+	if err != nil {
+		return File{}, err
+	}
+	return File{Path: NextStepsFile, Data: j.nextSteps(), Mode: modePublic, Kind: KindDocument}, nil
+}
+
 func (j *job) nextSteps() []byte {
 	p := &page{}
 	fmt.Fprintf(p, "# Next steps for %s\n", code(j.t.Facts.Get("cluster.name")))

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
@@ -221,13 +222,17 @@ func (j *job) due(l like) []expiry {
 	var out []expiry
 	counts := map[string]int{}
 	base := l.slot.ID.Base()
+	for _, e := range j.Ends[base] {
+		counts[e.day()] += e.Count
+		out = append(out, expiry{at: e.At, what: e.day()})
+	}
 	for i := range j.t.Slots {
 		s := &j.t.Slots[i]
 		if s.ID.Base() != base {
 			continue
 		}
 		at := j.set.Pairs[s.ID].Leaf().NotAfter
-		if day := at.UTC().Format("2006-01-02"); counts[day] == 0 {
+		if day := at.UTC().Format(time.DateOnly); counts[day] == 0 {
 			counts[day] = 1
 			out = append(out, expiry{at: at, what: day})
 		} else {

@@ -17,17 +17,18 @@ type maker func(*job) iter.Seq2[File, error]
 
 // layouts are those that a person may ask for, in the order in which they are offered.
 var layouts = []struct {
-	name  string
-	files maker
+	name    string
+	files   maker
+	perNode bool // has files of each node
 }{
-	{"tree", tree},
-	{"kubeconfig", kubeconfigs},
-	{"secrets", secrets},
-	{"terraform", terraform},
-	{"flags", flags},
-	{"cluster-api", clusterAPI},
-	{"k3s", k3s},
-	{"cert-manager", certManager},
+	{"tree", tree, true},
+	{"kubeconfig", kubeconfigs, true},
+	{"secrets", secrets, false},
+	{"terraform", terraform, false},
+	{"flags", flags, false},
+	{"cluster-api", clusterAPI, false},
+	{"k3s", k3s, false},
+	{"cert-manager", certManager, true},
 }
 
 // Names lists the layouts that there are.
@@ -65,7 +66,8 @@ func Render(r Request) ([]File, error) {
 }
 
 // Files makes one file after the other, so that a large set need not be held
-// in memory. It ends at the first error.
+// in memory. It ends at the first error. Of a topology.Part it makes the files
+// of that part's nodes and no other, and the set need hold no more than they need.
 func Files(r Request) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		j, err := newJob(r)
@@ -118,6 +120,7 @@ func newJob(r Request) (*job, error) {
 		s := &j.t.Slots[i]
 		p := j.set.Pairs[s.ID]
 		switch {
+		case j.t.Partial && s.Node == "": // complete in the outline
 		case p == nil, s.Kind != topology.KeyPair && p.Leaf() == nil:
 			return nil, fmt.Errorf("render %s: the set has no certificate for it", s.ID)
 		case s.Kind != topology.CA && p.Key == nil:
@@ -131,8 +134,11 @@ func (j *job) has(layout string) bool { return slices.Contains(j.names, layout) 
 
 func (j *job) makers() []maker {
 	out := []maker{documents, authorities}
+	if j.t.Partial {
+		out = nil
+	}
 	for _, l := range layouts {
-		if j.has(l.name) {
+		if j.has(l.name) && (!j.t.Partial || l.perNode) {
 			out = append(out, l.files)
 		}
 	}

@@ -29,6 +29,9 @@ func tree(j *job) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		for i := range j.t.Slots {
 			s := &j.t.Slots[i]
+			if s.Node == "" && j.t.Partial && s.On == topology.PerCluster {
+				continue
+			}
 			for _, field := range fields {
 				names := namesOf(s, field)
 				if len(names) == 0 {
@@ -54,18 +57,21 @@ func tree(j *job) iter.Seq2[File, error] {
 			}
 		}
 		for _, k := range j.t.Kubeconfigs {
-			f, err := j.kubeconfig(k)
 			var on topology.Per
 			if s := j.t.Slot(k.Slot); s != nil {
 				on = s.On
 			}
+			if k.Node == "" && j.t.Partial && on == topology.PerCluster {
+				continue
+			}
+			f, err := j.kubeconfig(k)
 			for home := range j.homes(k.Node, on, false) {
 				if f.Path = home + k.File; !yield(f, err) || err != nil {
 					return
 				}
 			}
 		}
-		if j.several() {
+		if j.several() && !j.t.Partial {
 			yield(File{Path: nodesFile, Data: j.nodeLines(), Mode: modePublic, Kind: KindConfig}, nil)
 		}
 	}
@@ -114,6 +120,15 @@ func namesOf(s *topology.Slot, field topology.Field) []string {
 // several says whether there are trees for nodes beside the cluster's.
 func (j *job) several() bool { return len(j.t.Nodes) > 1 }
 
+// here are the nodes whose trees are written now: of an outline or a part of a
+// large cluster, those that it has.
+func (j *job) here() []topology.Node {
+	if j.t.Here != nil {
+		return j.t.Here
+	}
+	return j.t.Nodes
+}
+
 // homes are the directories that a file is written to: its node's tree, or for
 // a file of the cluster treeDir and the trees of the nodes that need a copy. A
 // CA's key is copied to control planes alone, whatever the profile says.
@@ -123,10 +138,10 @@ func (j *job) homes(node string, on topology.Per, caKey bool) iter.Seq[string] {
 			yield(nodesDir + node + "/")
 			return
 		}
-		if !yield(treeDir) || !j.several() {
+		if !j.t.Partial && !yield(treeDir) || !j.several() {
 			return
 		}
-		for _, n := range j.t.Nodes {
+		for _, n := range j.here() {
 			if n.Role != topology.ControlPlane && (on != topology.PerNode || caKey) {
 				continue
 			}

@@ -74,12 +74,19 @@ type SlotInput struct {
 	// Others are the CA certificates of the other authorities, to say whose a
 	// certificate of the wrong authority is.
 	Others map[topology.AuthorityID]*x509.Certificate
+	// Memory knows signatures that were checked before; nil: none.
+	Memory *Memory
 }
 
 // SetInput is a whole set, with the documents that were handed over for it.
 type SetInput struct {
 	Set *certs.Set
 	Now time.Time
+	// Memory knows signatures that were checked before; nil: none.
+	Memory *Memory
+	// Seen is shared by the judgements of an outline and of its parts, which
+	// together are one set; nil where the set is whole.
+	Seen *Seen
 }
 
 // ChainInput is a chain to be judged for a purpose, without a profile.

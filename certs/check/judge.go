@@ -132,7 +132,7 @@ type placed struct {
 }
 
 func newJudge(slot topology.SlotID, now time.Time) *judge {
-	return &judge{slot: slot, now: now, sigs: newSignatures(), seen: map[string]bool{}, alike: map[string]int{}}
+	return &judge{slot: slot, now: now, sigs: newSignatures(nil), seen: map[string]bool{}, alike: map[string]int{}}
 }
 
 // detail is what a finding says beyond its rule.

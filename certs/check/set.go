@@ -18,14 +18,20 @@ func Set(in SetInput) []Finding {
 	if in.Set == nil || in.Set.Topology == nil {
 		return nil
 	}
-	c := &setCheck{set: in.Set, now: in.Now, j: newJudge("", in.Now), sigs: newSignatures(), nodes: map[[32]byte]*node{}}
+	c := &setCheck{set: in.Set, now: in.Now, j: newJudge("", in.Now), sigs: newSignatures(in.Memory), nodes: map[[32]byte]*node{}}
 	c.j.sigs = c.sigs
 	for i := range c.set.Topology.Slots {
-		c.slot(&c.set.Topology.Slots[i], i)
+		// What is the cluster's is judged with the outline.
+		if s := &c.set.Topology.Slots[i]; s.Node != "" || !c.set.Topology.Partial {
+			c.slot(s, i)
+		}
 	}
 	c.sharedCAs()
 	c.sharedKeys()
 	c.serials()
+	if in.Seen != nil {
+		c.parts(in.Seen)
+	}
 	return c.j.findings()
 }
 
@@ -199,7 +205,7 @@ func (c *setCheck) sharedKeys() {
 		if o.slot.Kind == topology.CA {
 			ca, leaf = o, p
 		}
-		if slices.ContainsFunc(c.j.found, func(f placed) bool { return f.Rule == "key-reused" && f.Slot == leaf.slot.ID }) {
+		if c.says("key-reused", leaf.slot.ID) {
 			continue // its own chain says so
 		}
 		if ca.slot.Kind == topology.CA && (leaf.slot.Kind == topology.CA || ca.n.hash == leaf.n.hash) {
@@ -214,6 +220,11 @@ func (c *setCheck) sharedKeys() {
 		j.at("key-reused", o.n, d)
 		c.j.found = append(c.j.found, j.found...)
 	}
+}
+
+// says whether a rule has spoken of a slot already.
+func (c *setCheck) says(rule string, slot topology.SlotID) bool {
+	return slices.ContainsFunc(c.j.found, func(f placed) bool { return f.Rule == rule && f.Slot == slot })
 }
 
 // serials reports two certificates of one issuer with one serial number.

@@ -32,10 +32,13 @@ const maxChecks = 100
 // checked twice however many paths lead over it.
 type signatures struct {
 	known  map[[2]*node]verdict
+	memory *Memory // beyond this judgement; nil: none
 	checks int
 }
 
-func newSignatures() *signatures { return &signatures{known: map[[2]*node]verdict{}} }
+func newSignatures(m *Memory) *signatures {
+	return &signatures{known: map[[2]*node]verdict{}, memory: m}
+}
 
 // spent says whether the checks of one judgement are used up.
 func (s *signatures) spent() bool { return s.checks > maxChecks }
@@ -46,10 +49,14 @@ func (s *signatures) check(child, parent *node) verdict {
 	if v, ok := s.known[key]; ok {
 		return v
 	}
-	if s.checks++; s.spent() {
-		return sigBad
+	v, ok := s.memory.get(child, parent)
+	if !ok {
+		if s.checks++; s.spent() {
+			return sigBad
+		}
+		v = checkSignature(child.x, parent.x)
+		s.memory.put(child.hash, parent.hash, v)
 	}
-	v := checkSignature(child.x, parent.x)
 	s.known[key] = v
 	return v
 }

@@ -31,10 +31,12 @@ type slotCheck struct {
 }
 
 func newSlotCheck(in SlotInput) *slotCheck {
-	return &slotCheck{
+	s := &slotCheck{
 		j: newJudge(in.Slot.ID, in.Now), in: in,
 		cert: readSource(in.Cert, 0), key: readSource(in.Key, 1), ca: readSource(in.CA, 2),
 	}
+	s.j.sigs.memory = in.Memory
+	return s
 }
 
 func (s *slotCheck) run() {

@@ -93,6 +93,9 @@ func (p *plan) sign(ctx context.Context, it *item, rep *reporter) error {
 		return err
 	}
 	it.pair.Certificates = out.Certificates
+	if p.Verified != nil && by != nil {
+		p.Verified(out.Certificates[0], by.raw) // CreateCertificate has
+	}
 	if it.isCA() {
 		// Parsed from what was signed, and its chain is known: nothing to verify again.
 		it.ca = &CA{chain: out.Certificates, raw: out.Certificates[0], key: it.pair.Key}

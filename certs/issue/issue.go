@@ -10,6 +10,7 @@ package issue
 import (
 	"context"
 	"crypto"
+	"crypto/x509"
 	"io"
 	"time"
 
@@ -57,7 +58,11 @@ type Request struct {
 	CALife    time.Duration // default DefaultCALife
 	LeafLife  time.Duration // default DefaultLeafLife
 	Now       time.Time
-	Keys      KeyMaker // default: made here, in parallel on Workers
+	// Verified, when set, is told of each signature that was made here and has
+	// been checked with the issuer's public key, so that nobody need do it
+	// again. It is called from several goroutines at once.
+	Verified func(child, issuer *x509.Certificate)
+	Keys     KeyMaker // default: made here, in parallel on Workers
 	// Workers is how many keys and certificates are made at a time; default one
 	// for each core. With 1 everything is made in order.
 	Workers int

@@ -1,0 +1,96 @@
+package check
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"sync"
+)
+
+// Memory remembers by the hashes of two certificates whether one signed the
+// other, so that several judgements of the same certificates check each
+// signature once. It may be used from several goroutines at once.
+type Memory struct {
+	mu    sync.Mutex
+	known map[[2][sha256.Size]byte]verdict
+}
+
+// NewMemory is one that knows nothing yet.
+func NewMemory() *Memory { return &Memory{known: map[[2][sha256.Size]byte]verdict{}} }
+
+// Verified notes a signature that was checked already, with the issuer's public
+// key: x509.CreateCertificate does so with each that it makes.
+func (m *Memory) Verified(child, issuer *x509.Certificate) {
+	m.put(sha256.Sum256(child.Raw), sha256.Sum256(issuer.Raw), sigGood)
+}
+
+func (m *Memory) get(child, parent *node) (verdict, bool) {
+	if m == nil {
+		return sigBad, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := m.known[[2][sha256.Size]byte{child.hash, parent.hash}]
+	return v, ok
+}
+
+func (m *Memory) put(child, parent [sha256.Size]byte, v verdict) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[[2][sha256.Size]byte{child, parent}] = v
+}
+
+// Seen holds what must not come twice in a set that is judged part by part: keys
+// and serial numbers, as the first 16 bytes of a hash. It may be used from
+// several goroutines at once.
+type Seen struct {
+	mu            sync.Mutex
+	keys, serials map[[16]byte]struct{}
+}
+
+// NewSeen is one that has seen nothing yet.
+func NewSeen() *Seen {
+	return &Seen{keys: map[[16]byte]struct{}{}, serials: map[[16]byte]struct{}{}}
+}
+
+// add says whether the key and the serial number were there already.
+func (s *Seen) add(n *node) (key, serial bool) {
+	short := func(parts ...[]byte) (out [16]byte) {
+		h := sha256.New()
+		for _, p := range parts {
+			h.Write(p)
+			h.Write([]byte{0})
+		}
+		copy(out[:], h.Sum(nil))
+		return out
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := short(n.x.RawSubjectPublicKeyInfo)
+	_, key = s.keys[k]
+	s.keys[k] = struct{}{}
+	if n.x.SerialNumber != nil {
+		k = short(n.x.RawIssuer, n.x.SerialNumber.Bytes())
+		_, serial = s.serials[k]
+		s.serials[k] = struct{}{}
+	}
+	return key, serial
+}
+
+// parts compares with the other parts of the set, once nothing within this one
+// was found twice.
+func (c *setCheck) parts(seen *Seen) {
+	for _, o := range c.owned {
+		key, serial := seen.add(o.n)
+		j := newJudge(o.slot.ID, c.now)
+		if key && !c.says("key-reused", o.slot.ID) {
+			j.at("key-reused", o.n, detail{message: string(o.slot.ID) + " uses the key of another certificate of the set", has: keyText(o.n.x.PublicKey) + " " + pubFingerprint(o.n.x.PublicKey), needs: "a key of its own"})
+		}
+		if serial && !c.says("duplicate-serial", o.slot.ID) && !c.says("key-reused", o.slot.ID) {
+			j.at("duplicate-serial", o.n, detail{message: string(o.slot.ID) + " and another certificate of the set have the same issuer and the same serial number", has: o.n.x.SerialNumber.Text(16), needs: "a serial number of its own for each"})
+		}
+		c.j.found = append(c.j.found, j.found...)
+	}
+}
