@@ -141,7 +141,11 @@ type Prepared struct {
 	Handshakes []prove.Handshake
 	Openings   []prove.Opening
 	Files      []layout.File
-	Survey     Survey
+	// Rest stands for what Files does not have: a cluster of many nodes is made
+	// while it is written, and Set, Files and Topology are of an outline of it.
+	// Nil when all is here.
+	Rest   Rest
+	Survey Survey
 	// Notes are what a person should know and no rule is broken by: a life cut
 	// short by its CA's.
 	Notes []string
@@ -157,6 +161,20 @@ type Prepared struct {
 	// Unsealed says that keys of CAs are still plain which are to be sealed,
 	// because nobody gave the passphrase yet: it can be looked at, not written.
 	Unsealed bool
+}
+
+// Rest is the part of a prepared set that is not in memory.
+type Rest interface {
+	Nodes() int
+	Files() int
+}
+
+// Count is how many files the set has.
+func (p *Prepared) Count() int {
+	if p.Rest == nil {
+		return len(p.Files)
+	}
+	return len(p.Files) + p.Rest.Files()
 }
 
 // Anew is a certificate of an earlier set that does not stay.
@@ -193,12 +211,14 @@ const (
 
 // Change is one file of the destination, before and after.
 type Change struct {
-	Path string // below the destination
+	Path string // below the destination; of several files a pattern
 	What What
-	Mode fs.FileMode
-	Size int
-	Kind layout.Kind
-	Slot topology.SlotID
+	// Count is how many files of many nodes the line stands for, 0 for one alone.
+	Count int
+	Mode  fs.FileMode
+	Size  int
+	Kind  layout.Kind
+	Slot  topology.SlotID
 	// OldSize is the size of the file that is there; Modified says that it was
 	// changed since certwright wrote it.
 	OldSize  int
@@ -228,7 +248,7 @@ func (s Survey) Confirm() string {
 	n := 0
 	for _, c := range s.Changes {
 		if c.What == Overwrite || c.What == Remove || c.What == Takeover {
-			n++
+			n += max(1, c.Count)
 		}
 	}
 	switch n {

@@ -67,9 +67,7 @@ func (k CAKeys) with(passphrase []byte) CAKeys {
 // Protect gives the keys in ca/ the fate that was chosen, in p.Files. What a
 // program must read elsewhere stays as it is, and a note says where and why.
 func (k CAKeys) Protect(ctx context.Context, chosen *plan.Plan, p *flow.Prepared, dir string, progress func(flow.Progress)) error {
-	if k.Fate == "" {
-		k.Fate = chosen.Keys.CAKeys
-	}
+	k = k.or(chosen)
 	if k.Fate == "" || k.Fate == plan.CAKeysPlain {
 		return nil
 	}
@@ -119,6 +117,14 @@ func (k CAKeys) Protect(ctx context.Context, chosen *plan.Plan, p *flow.Prepared
 		}
 	}
 	return nil
+}
+
+// or takes the plan's fate where none was chosen for the run.
+func (k CAKeys) or(chosen *plan.Plan) CAKeys {
+	if k.Fate == "" {
+		k.Fate = chosen.Keys.CAKeys
+	}
+	return k
 }
 
 // seal encrypts a key, and opens it again to be sure that it can be.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"certwright/assets/layout"
 	"certwright/assets/store"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -38,11 +39,8 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 		return flow.Receipt{}, err
 	}
 	defer tx.Abort() // does nothing after a commit
-	for i, f := range p.Files {
-		if err := tx.Add(storeFile(f)); err != nil {
-			return flow.Receipt{}, err
-		}
-		progress(flow.Progress{Stage: "stage", Item: f.Path, Done: i + 1, Total: len(p.Files)})
+	if err := stage(ctx, tx, p, progress); err != nil {
+		return flow.Receipt{}, err
 	}
 	for _, path := range p.Carried {
 		if err := tx.Keep(path); err != nil {
@@ -58,7 +56,7 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 	switch {
 	case errors.As(err, &se) && se.Kind == store.Pending:
 		// The new set is whole; only cleaning up is left, and the error says so.
-		return flow.Receipt{Dir: p.Survey.Dir, Written: len(p.Files), Notes: []string{err.Error()}}, err
+		return flow.Receipt{Dir: p.Survey.Dir, Written: p.Count(), Notes: []string{err.Error()}}, err
 	case err != nil:
 		return flow.Receipt{}, err
 	}
@@ -70,6 +68,27 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 		receipt.Notes = append(receipt.Notes, "the file system gives no promise that the files outlive a power cut")
 	}
 	return receipt, nil
+}
+
+// stage puts all files into the transaction. Those of many nodes are made on the
+// way: one that does not pass its check takes everything back.
+func stage(ctx context.Context, tx *store.Tx, p *flow.Prepared, progress func(flow.Progress)) error {
+	r := restOf(p)
+	for i, f := range p.Files {
+		if r != nil && f.Path == layout.NextStepsFile {
+			continue // comes last, when all that it counts was made
+		}
+		if err := tx.Add(storeFile(f)); err != nil {
+			return err
+		}
+		if r == nil {
+			progress(flow.Progress{Stage: "stage", Item: f.Path, Done: i + 1, Total: len(p.Files)})
+		}
+	}
+	if r == nil {
+		return nil
+	}
+	return r.stream(ctx, func(f layout.File) error { return tx.Add(storeFile(f)) }, progress)
 }
 
 func unchanged(w *World, p *flow.Prepared) error {
@@ -91,6 +110,9 @@ func total(p *flow.Prepared) int64 {
 	var n int64
 	for _, f := range p.Files {
 		n += int64(len(f.Data))
+	}
+	if r := restOf(p); r != nil {
+		n += r.bytes
 	}
 	return n
 }

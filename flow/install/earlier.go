@@ -315,6 +315,24 @@ func (e *Earlier) keep(ctx context.Context, a *flow.Answers, r *issue.Request, p
 	return nil
 }
 
+// keepPart is keep for the nodes of a part: the CAs and what else is the
+// cluster's are in the request already. It may be called from several goroutines.
+func (e *Earlier) keepPart(ctx context.Context, a *flow.Answers, r *issue.Request, p *flow.Prepared) error {
+	for i := range r.Topology.Slots {
+		s := &r.Topology.Slots[i]
+		if s.Node == "" {
+			continue
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := e.keepSlot(a, r, p, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e *Earlier) keepSlot(a *flow.Answers, r *issue.Request, p *flow.Prepared, s *topology.Slot) error {
 	mode := a.Plan.Mode(s.Component)
 	brought := r.Brought[s.ID] != nil && (s.Kind != topology.CA || !r.Subordinate[s.Authority])
@@ -344,7 +362,9 @@ func (e *Earlier) keepSlot(a *flow.Answers, r *issue.Request, p *flow.Prepared, 
 	}
 	p.Kept++
 	r.Kept[s.ID] = pair
-	e.kept[s.ID] = s.Kind == topology.CA
+	if s.Kind == topology.CA {
+		e.kept[s.ID] = true
+	}
 	return nil
 }
 

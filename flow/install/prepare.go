@@ -1,6 +1,7 @@
 package install
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -58,11 +59,21 @@ func (r *Refusal) Error() string {
 // headless commands. Its paths must start from the working directory already,
 // and Refer must have read what it points to.
 func NewAnswers(c flow.Catalogue, p *plan.Plan) (*flow.Answers, error) {
+	return newAnswers(c, p, p.Topology)
+}
+
+// NewOutline is NewAnswers for Prepare alone: of many nodes it fills in only
+// those that stand for all, and Prepare sees to the others.
+func NewOutline(c flow.Catalogue, p *plan.Plan) (*flow.Answers, error) {
+	return newAnswers(c, p, p.Outline)
+}
+
+func newAnswers(c flow.Catalogue, p *plan.Plan, resolve func(*topology.Profile) (*topology.Topology, []*topology.FactProblem)) (*flow.Answers, error) {
 	profile, err := c.Load(p.Profile)
 	if err != nil {
 		return nil, err
 	}
-	t, problems := p.Topology(profile)
+	t, problems := resolve(profile)
 	if len(problems) > 0 {
 		var errs []error
 		for _, problem := range problems {
@@ -81,6 +92,7 @@ func Prepare(ctx context.Context, w *World, a *flow.Answers, keep *flow.Prepared
 	if progress == nil {
 		progress = func(flow.Progress) {}
 	}
+	a = outline(a)
 	p := &flow.Prepared{Topology: a.Topology}
 	if keep != nil {
 		*p = *keep
@@ -127,6 +139,8 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 			p.Notes = append(p.Notes, anewNote(p.Anew))
 		}
 	}
+	memory := check.NewMemory()
+	req.Verified = memory.Verified
 	set, err := issue.All(ctx, req, func(e issue.Event) {
 		progress(flow.Progress{Stage: "issue", Item: strings.TrimSpace(e.What + " " + string(e.Slot)), Done: e.Done, Total: e.Total})
 		if e.What == issue.WhatNote {
@@ -138,7 +152,11 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 	}
 	p.Set = set
 	progress(flow.Progress{Stage: "check"})
-	p.Findings = append(p.Findings, fresh(p.Findings, check.Set(check.SetInput{Set: set, Now: g.now}))...)
+	in := check.SetInput{Set: set, Now: g.now, Memory: memory, Seen: check.NewSeen()}
+	p.Findings = append(p.Findings, fresh(p.Findings, check.Set(in))...)
+	if r := newRest(w, a, req, set, in.Seen); r != nil {
+		p.Rest = r
+	}
 	return proveSet(ctx, w, p, g, progress)
 }
 
@@ -229,15 +247,14 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 	if err != nil {
 		return err
 	}
-	p.Files, err = layout.Render(layout.Request{
-		Set: p.Set, Layouts: a.Plan.Output.Layouts, Dir: dir, Plan: planText, Now: w.Now(), Version: w.Version,
-	})
-	if err != nil {
+	whole := layout.Request{Set: p.Set, Layouts: a.Plan.Output.Layouts, Dir: dir, Plan: planText, Now: w.Now(), Version: w.Version}
+	if p.Files, err = layout.Render(whole); err != nil {
 		return err
 	}
 	if w.Earlier != nil {
 		w.Earlier.carryKeys(p)
 	}
+	steps := nextSteps(p)
 	p.Notes = slices.DeleteFunc(slices.Clone(p.Notes), isPlainNote) // of another fate, in a set that is kept
 	if p.Unsealed = a.SealLater; !p.Unsealed {
 		if err := w.CAKeys.with(a.CAPassphrase).Protect(ctx, saved, p, dir, progress); err != nil {
@@ -251,8 +268,25 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 		}
 		p.Files = append(p.Files, pictures...)
 	}
+	if r := restOf(p); r != nil {
+		r.rendered(whole, p.Files, func(f layout.File) layout.File {
+			if !bytes.Equal(steps, nextSteps(p)) { // the keys of CAs were sealed or left out
+				f.Data = w.CAKeys.or(saved).rewrite(f.Data, dir)
+			}
+			return f
+		})
+	}
 	p.Survey, err = survey(w, typed, dir, p)
 	return err
+}
+
+func nextSteps(p *flow.Prepared) []byte {
+	for _, f := range p.Files {
+		if f.Path == layout.NextStepsFile {
+			return f.Data
+		}
+	}
+	return nil
 }
 
 // destination is where the set goes: as it was typed, and absolute.
@@ -265,45 +299,6 @@ func destination(w *World, a *flow.Answers) (typed, dir string) {
 		dir = abs
 	}
 	return typed, dir
-}
-
-func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) {
-	s := flow.Survey{Dir: typed}
-	// Found when the directory is named, not when the files are ready.
-	_, err := store.Preflight(w.Write, dir, store.Options{Force: true, Bytes: total(p)})
-	var existing *store.Existing
-	if err == nil {
-		existing, err = store.Inspect(w.Write, dir)
-	}
-	if err != nil {
-		var se *store.Error
-		if errors.As(err, &se) && (se.Kind == store.Refused || se.Kind == store.NeedsPerson || se.Kind == store.Failed) {
-			s.Refused = err
-			return s, nil
-		}
-		return s, err
-	}
-	s.Existing, s.Backups = existing.Summary(), existing.Backups
-	s.Foreign = existing.State == store.Foreign && len(existing.Files) > 0
-	planned := make([]store.Planned, len(p.Files))
-	byPath := map[string]layout.File{}
-	for i, f := range p.Files {
-		planned[i] = storeFile(f).Planned()
-		byPath[f.Path] = f
-	}
-	// Told on the review too, not only when everything is staged.
-	s.Refused = Orphaned(w, existing, p.Files, existing.Staying(planned))
-	for _, c := range existing.Changes(planned) {
-		f, made := byPath[c.Path]
-		if !made && slices.Contains(p.Carried, c.Path) {
-			c.What = store.Same
-		}
-		s.Changes = append(s.Changes, flow.Change{
-			Path: c.Path, What: flow.What(c.What), Mode: f.Mode, Size: len(f.Data), Kind: f.Kind, Slot: f.Slot,
-			OldSize: int(c.OldSize), Modified: c.Modified,
-		})
-	}
-	return s, nil
 }
 
 func storeFile(f layout.File) store.File {

@@ -53,7 +53,7 @@ func (c *checker) bad(path, format string, args ...any) { c.r.Bad(path, fmt.Spri
 
 func (c *checker) facts() {
 	var problems []*topology.FactProblem
-	c.t, problems = c.p.Topology(c.profile)
+	c.t, problems = c.p.Outline(c.profile)
 	for _, fp := range problems {
 		text := fp.Text()
 		if fp.Fact == "nodes" || strings.HasPrefix(fp.Fact, "nodes[") {
@@ -198,7 +198,7 @@ func (c *checker) output() {
 // them where something was pasted. Where it names one file of two, the other
 // half may be in it: only reading says. The error is a yamlfile.Errors.
 func (p *Plan) Complete(profile *topology.Profile) error {
-	t, _ := p.Topology(profile)
+	t, _ := p.Outline(profile)
 	r := p.report()
 	for _, c := range t.Components {
 		mode := p.Mode(c.ID)

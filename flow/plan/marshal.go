@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,7 +39,7 @@ func (p *Plan) Marshal() ([]byte, error) {
 		from.text("from", p.NodesFrom)
 		doc.add("nodes", from)
 	case len(p.Nodes) > 0:
-		doc.value("nodes", nodeTable(p.Nodes))
+		doc.set("nodes", nodesMark)
 	}
 	keys := &node{flow: true}
 	keys.text("algorithm", string(p.Keys.Algorithm))
@@ -79,8 +80,19 @@ func (p *Plan) Marshal() ([]byte, error) {
 	if err := enc.Close(); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
-	return b.Bytes(), nil
+	before, after, marked := bytes.Cut(b.Bytes(), []byte("\nnodes: "+nodesMark+"\n"))
+	if !marked || p.NodesFrom != "" || len(p.Nodes) == 0 {
+		return b.Bytes(), nil
+	}
+	table, err := nodeTable(p.Nodes)
+	if err != nil {
+		return nil, fmt.Errorf("write the plan: %w", err)
+	}
+	return slices.Concat(before, []byte("\nnodes:\n"), table, after), nil
 }
+
+// nodesMark stands where the table of nodes will.
+const nodesMark = "NODES"
 
 func component(c Component) *node {
 	out := &node{flow: true}
@@ -102,17 +114,31 @@ func component(c Component) *node {
 	return out
 }
 
-// nodeTable is a line for each node.
-func nodeTable(nodes []topology.Node) *yaml.Node {
-	out := &yaml.Node{Kind: yaml.SequenceNode}
-	for _, n := range nodes {
-		one := &node{flow: true}
-		one.set("name", n.Name)
-		one.text("role", string(n.Role))
-		one.value("addresses", list(n.Addresses))
-		out.Content = append(out.Content, one.yaml())
+// nodeTable is a line for each node. They are encoded a few at a time: the
+// trees of yaml take a hundred times the memory of what they say.
+func nodeTable(nodes []topology.Node) ([]byte, error) {
+	var out, b bytes.Buffer
+	for some := range slices.Chunk(nodes, 64) {
+		table := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, n := range some {
+			one := &node{flow: true}
+			one.set("name", n.Name)
+			one.text("role", string(n.Role))
+			one.value("addresses", list(n.Addresses))
+			table.Content = append(table.Content, one.yaml())
+		}
+		b.Reset()
+		enc := yaml.NewEncoder(&b)
+		enc.SetIndent(2)
+		if err := errors.Join(enc.Encode(table), enc.Close()); err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(b.Bytes()) {
+			out.WriteString("  ")
+			out.Write(line)
+		}
 	}
-	return out
+	return out.Bytes(), nil
 }
 
 func list(words []string) *yaml.Node {

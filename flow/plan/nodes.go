@@ -82,6 +82,35 @@ func (p *Plan) HasTable() bool { return len(p.Nodes) > 0 || p.NodesFrom != "" }
 // are as topology.ResolveNodes returns them; those of the table have a path in
 // it as their Fact: nodes[3].addresses[0].
 func (p *Plan) Topology(profile *topology.Profile) (*topology.Topology, []*topology.FactProblem) {
+	return p.resolve(profile, topology.ResolveNodes)
+}
+
+// Many is the number of nodes above which a set is made part by part, with
+// nothing held for all nodes at once.
+const Many = 256
+
+// Outline is Topology, of many nodes with the slots of those alone that stand
+// for all (topology.Outline), where nothing is to be handed over for a node.
+func (p *Plan) Outline(profile *topology.Profile) (*topology.Topology, []*topology.FactProblem) {
+	if len(p.Nodes) <= Many || p.brings() {
+		return p.Topology(profile)
+	}
+	return p.resolve(profile, topology.ResolveOutline)
+}
+
+// brings says whether certificates are handed over.
+func (p *Plan) brings() bool {
+	for _, c := range p.Components {
+		if c.Mode == topology.BringCerts || len(c.Certs) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+type resolver func(*topology.Profile, map[string]string, []topology.Node) (*topology.Topology, []*topology.FactProblem)
+
+func (p *Plan) resolve(profile *topology.Profile, resolve resolver) (*topology.Topology, []*topology.FactProblem) {
 	nodes := p.Nodes
 	var more []*topology.FactProblem
 	switch {
@@ -92,7 +121,7 @@ func (p *Plan) Topology(profile *topology.Profile) (*topology.Topology, []*topol
 	case len(nodes) == 0:
 		more = append(more, &topology.FactProblem{Fact: "nodes", Message: fmt.Sprintf("%s was not read yet", untrusted.Text(p.NodesFrom))})
 	}
-	t, problems := topology.ResolveNodes(profile, p.Facts, nodes)
+	t, problems := resolve(profile, p.Facts, nodes)
 	if len(more) > 0 && profile.HasNodes() {
 		// Of the one node that there seems to be, nothing is worth saying.
 		problems = slices.DeleteFunc(problems, func(fp *topology.FactProblem) bool { return perNode(profile, fp.Fact) })

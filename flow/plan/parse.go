@@ -234,7 +234,7 @@ func (p *Plan) Explicit(profile *topology.Profile) *Plan {
 	if out.Facts == nil {
 		out.Facts = map[string]string{}
 	}
-	t, problems := p.Topology(profile)
+	t, problems := p.Outline(profile)
 	wrong := func(name string) bool {
 		return slices.ContainsFunc(problems, func(fp *topology.FactProblem) bool { return fp.Fact == name })
 	}

@@ -90,7 +90,7 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 	if err := p.Complete(profile); err != nil {
 		return nil, err
 	}
-	ans, err := install.NewAnswers(catalogue{a}, p)
+	ans, err := install.NewOutline(catalogue{a}, p)
 	if err != nil {
 		return nil, err
 	}
@@ -247,6 +247,9 @@ func (a *app) apply(ctx context.Context, w *install.World, ans *flow.Answers, ou
 		return a.applied(output, p, nil, dryRun, err)
 	}
 	if dryRun {
+		if err := install.Rehearse(ctx, p, progress); err != nil {
+			return a.applied(output, p, nil, dryRun, err)
+		}
 		return a.applied(output, p, nil, dryRun, p.Survey.Refused)
 	}
 	receipt, err := install.Commit(ctx, w, p, force, progress)
@@ -266,6 +269,8 @@ func stageWords(stage string) string {
 		return "proving each connection by a handshake"
 	case "seal":
 		return "sealing the keys of the CAs"
+	case "nodes":
+		return "making, checking and writing the certificates of the nodes"
 	case "stage":
 		return "writing"
 	case "verify":
@@ -295,6 +300,8 @@ type fileJSON struct {
 	Kind string          `json:"kind"`
 	Slot topology.SlotID `json:"slot,omitempty"`
 	What flow.What       `json:"what,omitempty"`
+	// Count is how many files of many nodes a path with a star stands for.
+	Count int `json:"count,omitempty"`
 }
 
 type handshakesJSON struct {
@@ -319,9 +326,9 @@ func (a *app) applied(output string, p *flow.Prepared, r *flow.Receipt, dryRun b
 	}
 	switch {
 	case dryRun:
-		a.printf("%d files would be written to %s; %s\n", len(p.Files), untrusted.Text(p.Survey.Dir), proofWords(p))
+		a.printf("%d files would be written to %s; %s\n", p.Count(), untrusted.Text(p.Survey.Dir), proofWords(p))
 		for _, c := range p.Survey.Changes {
-			a.printf("  %-9s %04o  %s\n", c.What, c.Mode.Perm(), untrusted.Text(c.Path))
+			a.printf("  %-9s %04o  %s%s\n", c.What, c.Mode.Perm(), untrusted.Text(c.Path), times(c))
 		}
 	default:
 		a.printf("%s\n", receiptWords(r))
@@ -335,7 +342,19 @@ func (a *app) applied(output string, p *flow.Prepared, r *flow.Receipt, dryRun b
 }
 
 func proofWords(p *flow.Prepared) string {
-	return fmt.Sprintf("%d handshakes over %d connections proved it", len(p.Handshakes), len(p.Topology.Edges))
+	words := fmt.Sprintf("%d handshakes over %d connections proved it", len(p.Handshakes), len(p.Topology.Edges))
+	if sampled := prove.Sampled(p.Topology); sampled != "" {
+		words += ": " + sampled
+	}
+	return words
+}
+
+// times says how many files a line stands for.
+func times(c flow.Change) string {
+	if c.Count < 2 {
+		return ""
+	}
+	return fmt.Sprintf("  (%d of them)", c.Count)
 }
 
 func receiptWords(r *flow.Receipt) string {
@@ -377,7 +396,17 @@ func appliedSummary(p *flow.Prepared, r *flow.Receipt, dryRun bool, err error) a
 			whats[c.Path] = c.What
 		}
 		for _, f := range p.Files {
+			if p.Rest != nil && !strings.HasPrefix(f.Path, "tls/") && strings.Contains("/"+f.Path, "/nodes/") {
+				continue // among the patterns below
+			}
 			out.Files = append(out.Files, fileJSON{Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Kind: string(f.Kind), Slot: f.Slot, What: whats[f.Path]})
+		}
+	}
+	if p != nil && p.Rest != nil {
+		for _, c := range p.Survey.Changes {
+			if c.Count > 0 {
+				out.Files = append(out.Files, fileJSON{Path: c.Path, Mode: fmt.Sprintf("%04o", c.Mode), Kind: string(c.Kind), Slot: c.Slot, What: c.What, Count: c.Count})
+			}
 		}
 	}
 	if r != nil {

@@ -59,6 +59,8 @@ func stageIndex(id string) int {
 	switch id {
 	case "keys": // they are made as the certificates need them
 		id = "issue"
+	case "nodes": // of many, made as they are written
+		id = "stage"
 	case "seal": // the keys of CAs, encrypted
 		id = "render"
 	}
