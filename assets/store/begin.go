@@ -44,15 +44,16 @@ type Tx struct {
 	place    place
 	o        Options
 	root     Root // place.anchor, held open
-	unlock   func() error
+	unlocks  []func() error
 	existing *Existing
 	recovery *Recovery
 
-	id      string
-	top     string // the staging directory below root, one name
-	stage   string // where the files of the set are staged
+	id string
+	parts
+	stage   string // where the files of the set are staged, those in mounts apart
 	names   *names
-	dirs    map[string]bool // below stage; true when one of its files is private
+	dirs    map[string]bool // staged ones, below root; true when one of its files is private
+	mounts  map[string]bool // directories that were asked for; true when they are mount points
 	entries []Entry         // of the new manifest
 	written map[string]bool // paths that were staged
 	kept    map[string]bool // paths of the old set that stay
@@ -60,9 +61,8 @@ type Tx struct {
 	staged  []string        // all of them, manifest.json included
 	walk    walker          // to the directory of the file that was staged last
 	bytes   int64
-	undo    []string        // directories of the undo copies
+	undos   []string        // directories of the undo copies
 	opened  map[string]bool // directories that were there, hold keys, and are open to others
-	dev     *uint64         // of the destination, once asked for
 
 	warnings []string
 	durable  bool
@@ -75,7 +75,7 @@ type Tx struct {
 func Begin(ctx context.Context, fsys FS, dir string, o Options) (*Tx, error) {
 	tx := &Tx{
 		fsys: fsys, o: o, durable: true, names: newNames(),
-		dirs: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{}, carried: map[string]bool{}, opened: map[string]bool{},
+		dirs: map[string]bool{}, mounts: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{}, carried: map[string]bool{}, opened: map[string]bool{},
 	}
 	if err := tx.begin(ctx, dir); err != nil {
 		tx.close()
@@ -103,9 +103,11 @@ func (tx *Tx) begin(ctx context.Context, dir string) error {
 	if err := tx.stillThere(); err != nil {
 		return err
 	}
-	if tx.unlock, err = lock(tx.root, p); err != nil {
+	unlock, err := lock(tx.root, p, ".")
+	if err != nil {
 		return err
 	}
+	tx.unlocks = append(tx.unlocks, unlock)
 	// Before the lock was ours another run may have made or removed the directory.
 	again, err := locate(tx.fsys, dir)
 	if err != nil {
@@ -118,56 +120,6 @@ func (tx *Tx) begin(ctx context.Context, dir string) error {
 		return err
 	}
 	return tx.makeStage()
-}
-
-// place is where a set goes: a directory that exists (name is ""), or one that
-// a single rename below the nearest existing parent can make appear.
-type place struct {
-	dir    string // as the caller named it
-	real   string
-	anchor string // the directory that is held open
-	name   string // what does not exist yet below anchor, first element
-	tail   string // the elements below name
-}
-
-func (p place) lockPath() string {
-	if p.name == "" {
-		return lockName
-	}
-	return "." + p.name + lockName
-}
-
-// stagePrefix begins the names of staging directories in the anchor.
-func (p place) stagePrefix() string {
-	if p.name == "" {
-		return txPrefix
-	}
-	return "." + p.name + txPrefix
-}
-
-func locate(fsys FS, dir string) (place, error) {
-	if dir == "" {
-		return place{}, refused("", "name one with --out", "no destination was given")
-	}
-	real, err := fsys.Resolve(dir)
-	if err != nil {
-		return place{}, refused(dir, "choose another directory with --out", "%w", err)
-	}
-	p := place{dir: dir, real: real, anchor: real}
-	for at := real; ; at = filepath.Dir(at) {
-		info, err := lstatDir(fsys, at)
-		if err != nil {
-			return place{}, err
-		}
-		if info != nil || filepath.Dir(at) == at || at == "." {
-			p.anchor = at
-			return p, nil
-		}
-		if p.name != "" {
-			p.tail = path.Join(p.name, p.tail)
-		}
-		p.name = filepath.Base(at)
-	}
 }
 
 // Preflight says before anything is made whether Begin would refuse the place
@@ -231,8 +183,7 @@ func (tx *Tx) parents() error {
 		if !info.IsDir() {
 			return refused(tx.place.dir, "run again", "somebody put %s in the place of a directory", typeName(info.Mode()))
 		}
-		open := info.Mode().Perm()&0o002 != 0
-		if open && info.Mode()&fs.ModeSticky == 0 {
+		if tx.loose(info) {
 			return refused(at, "chmod o-w "+untrusted.Text(at).ShellArg(), "every user of this machine may write into it, so keys in it are not safe")
 		}
 		if id, _ := tx.fsys.Identity(info); id.UID != 0 && id.UID != uint32(os.Geteuid()) {
@@ -247,17 +198,10 @@ func (tx *Tx) parents() error {
 	}
 }
 
-func lock(root Root, p place) (func() error, error) {
-	unlock, err := root.Lock(p.lockPath())
-	switch {
-	case err == nil:
-		return unlock, nil
-	case errors.Is(err, ErrLocked):
-		return nil, &Error{Kind: Locked, Path: p.dir, Err: err, State: unchanged, Next: "wait until that run has ended"}
-	case errors.Is(err, fs.ErrPermission) || isReadOnly(err):
-		return nil, refused(p.dir, "choose a directory that you may write, with --out", "not writable: %w", errors.New(reason(err)))
-	}
-	return nil, failed("lock", p.dir, err)
+// loose says whether every user may exchange what is in a directory.
+func (tx *Tx) loose(dir fs.FileInfo) bool {
+	_, owned := tx.fsys.Identity(dir)
+	return owned && dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0
 }
 
 // look settles what was interrupted and judges what is there.
@@ -272,14 +216,24 @@ func (tx *Tx) look(ctx context.Context) error {
 		return cancelled(ctx)
 	}
 	sweepLocks(tx.fsys, tx.place)
-	r, err := recoverIn(ctx, tx.root, tx.place.dir, tx.o.Now, false)
+	r, err := settleIn(ctx, tx.fsys, tx.root, tx.place, tx.o.Now, false)
 	if err != nil {
 		return err
 	}
-	tx.recovery = r
 	if tx.existing, err = inspect(tx.root, tx.place.dir); err != nil {
 		return err
 	}
+	if len(tx.existing.stranded) > 0 {
+		more, err := settleMounts(ctx, tx.fsys, tx.root, tx.place, tx.existing.stranded, tx.o.Now, false)
+		if err != nil {
+			return err
+		}
+		r = r.and(more)
+		if tx.existing, err = inspect(tx.root, tx.place.dir); err != nil {
+			return err
+		}
+	}
+	tx.recovery = r
 	if err := cancelled(ctx); err != nil {
 		return err
 	}
@@ -319,8 +273,8 @@ func (tx *Tx) makeStage() error {
 	var raw [16]byte
 	rand.Read(raw[:]) // never fails (Go 1.24)
 	tx.id = hex.EncodeToString(raw[:])
-	tx.top = tx.place.stagePrefix() + tx.id
-	if err := makeDir(tx.root, tx.top); err != nil {
+	tx.Tx = tx.place.stagePrefix() + tx.id
+	if err := makeDir(tx.root, tx.Tx); err != nil {
 		if errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
 			return refused(tx.place.dir, "choose a directory that you may write, with --out", "not writable: %w", errors.New(reason(err)))
 		}
@@ -342,7 +296,7 @@ func (tx *Tx) stageDirs() []string {
 	if tx.place.name == "" {
 		below = stagedName
 	}
-	tx.stage = tx.top
+	tx.stage = tx.Tx
 	var dirs []string
 	if below != "" {
 		for element := range strings.SplitSeq(below, "/") {
@@ -382,10 +336,10 @@ func (tx *Tx) Warnings() []string { return slices.Clone(tx.warnings) }
 func (tx *Tx) close() {
 	tx.over = true
 	tx.walk.closeFrom(0)
-	if tx.unlock != nil {
-		tx.unlock()
-		tx.unlock = nil
+	for _, unlock := range tx.unlocks {
+		unlock()
 	}
+	tx.unlocks = nil
 	if tx.root != nil {
 		tx.root.Close()
 		tx.root = nil

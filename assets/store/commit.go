@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"certwright/certs/untrusted"
@@ -132,7 +133,7 @@ func (tx *Tx) commitFirst(ctx context.Context, manifest Planned) error {
 	if !gone(tx.root, name) {
 		return refused(tx.place.dir, "run again", "somebody made it meanwhile")
 	}
-	if err := tx.root.Rename(tx.top, name); err != nil && (!gone(tx.root, tx.top) || gone(tx.root, name)) {
+	if err := tx.root.Rename(tx.Tx, name); err != nil && (!gone(tx.root, tx.Tx) || gone(tx.root, name)) {
 		return failed("rename the new set to", tx.place.dir, err)
 	}
 	if err := tx.syncDir("."); err != nil {
@@ -181,23 +182,33 @@ func (tx *Tx) commitOver(ctx context.Context, result *Result, manifest Planned) 
 	}
 	// From here on the result is the new set.
 	for _, s := range j.Steps {
-		if err := s.do(tx.root, tx.stage); err != nil {
+		if err := s.do(tx.root, tx.parts); err != nil {
 			return tx.rollBack(j, failed(s.Do, shownIn(tx.place.dir, s.Path), err))
 		}
 	}
-	dir, err := finish(tx.root, j)
+	backups, err := finish(tx.root, j)
 	if err != nil {
 		return pending("clean up", tx.place.dir, err, tx.place.dir)
 	}
-	if dir != "" {
-		result.Backup = filepath.Join(tx.place.dir, dir)
+	for i, dir := range backups {
+		at := filepath.Join(tx.place.dir, dir)
+		if i == 0 {
+			result.Backup = at
+		} else { // on a file system of its own, as the files were
+			tx.warn("what was replaced on another file system is kept in %s", untrusted.Text(at))
+		}
 	}
 	return nil
 }
 
 // plan turns the set into steps: a directory that is new as a whole moves as one.
 func (tx *Tx) plan(manifestSum string) (*journal, error) {
-	j := &journal{Format: journalFormat, Tx: tx.top}
+	for _, f := range tx.removals() {
+		if err := tx.openPartOf(f.Path); err != nil {
+			return nil, err
+		}
+	}
+	j := &journal{Format: journalFormat, parts: tx.parts}
 	moved := map[string]bool{}
 	byPath := map[string]Entry{}
 	for _, e := range tx.entries {
@@ -250,7 +261,6 @@ func (tx *Tx) newDir(p string) (string, error) {
 // the staging directory, and notes what it holds. A file that may not be
 // replaced (immutable) is found here, before anything has happened.
 func (tx *Tx) undoCopies(j *journal) error {
-	undo := path.Join(tx.top, undoName)
 	made := map[string]bool{}
 	for i := range j.Steps {
 		s := &j.Steps[i]
@@ -268,10 +278,14 @@ func (tx *Tx) undoCopies(j *journal) error {
 			return refused(shown, "move it away", "%s is in the way", typeName(info.Mode()))
 		case tx.existing.index[s.Path] == nil && s.Path != ManifestName:
 			return refused(shown, "run again", "appeared meanwhile, or has the name of another file in other case")
-		case tx.otherDisk(info):
+		}
+		if mounted, err := tx.root.MountPoint(s.Path); err != nil {
+			return failed("examine", shown, err)
+		} else if mounted {
 			return refused(shown, "unmount it", "is a mount point, and cannot be replaced")
 		}
-		for _, dir := range parentsOf(path.Join(undo, s.Path), tx.top) {
+		stage, undo := path.Join(tx.of(s.Path), tx.Tx), tx.undo(s.Path)
+		for _, dir := range parentsOf(undo, stage) {
 			if made[dir] {
 				continue
 			}
@@ -280,13 +294,20 @@ func (tx *Tx) undoCopies(j *journal) error {
 			}
 			made[dir] = true
 		}
-		if err := duplicate(tx.root, s.Path, path.Join(undo, s.Path), path.Join(tx.stage, ManifestName)); err != nil {
+		probe := path.Join(tx.stage, ManifestName)
+		if m := tx.of(s.Path); m != "." {
+			probe = path.Join(m, pointerName)
+		}
+		if err := duplicate(tx.root, s.Path, undo, probe); err != nil {
+			if errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EBUSY) {
+				return refused(shown, "see mount, and unmount it", "is a mount point, and cannot be replaced")
+			}
 			if errors.Is(err, fs.ErrPermission) {
 				return refused(shown, "see who owns it, and lsattr", "it may not be replaced: %w", errors.New(reason(err)))
 			}
 			return failed("keep a copy of", shown, err)
 		}
-		sum, err := hashFile(tx.root, path.Join(undo, s.Path))
+		sum, err := hashFile(tx.root, undo)
 		if err != nil {
 			return failed("read", shown, err)
 		}
@@ -298,7 +319,7 @@ func (tx *Tx) undoCopies(j *journal) error {
 	if len(made) > 0 {
 		j.Backup = backupName(tx.o.Now, tx.id)
 	}
-	tx.undo = slices.Collect(maps.Keys(made))
+	tx.undos = slices.Collect(maps.Keys(made))
 	return nil
 }
 

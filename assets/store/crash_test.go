@@ -44,8 +44,9 @@ type scenario struct {
 	world func(f store.FS, root string) // what is there before
 	files []store.File
 	force bool
-	whole bool // the file system has SyncAll
-	plain bool // it has no hard links
+	whole bool   // the file system has SyncAll
+	plain bool   // it has no hard links
+	enter string // below dest, where the recovery after a crash starts; dest itself follows
 }
 
 func must(err error) {
@@ -105,20 +106,25 @@ func fleet(n int) []store.File {
 
 func scenarios() []scenario {
 	return []scenario{
-		{"over a set of ours", oldSet, newSet(), true, false, false},
-		{"into an absent directory", func(f store.FS, root string) { put(f, root+"/etc/hosts", "not ours", 0o644) }, newSet(), false, false, false},
-		{"into an absent directory of an absent directory", func(store.FS, string) {}, newSet(), false, false, false},
-		{"into an empty directory", func(f store.FS, root string) { must(f.MkdirAll(root+dest, 0o755)) }, newSet(), false, false, false},
+		{"over a set of ours", oldSet, newSet(), true, false, false, ""},
+		{"into an absent directory", func(f store.FS, root string) { put(f, root+"/etc/hosts", "not ours", 0o644) }, newSet(), false, false, false, ""},
+		{"into an absent directory of an absent directory", func(store.FS, string) {}, newSet(), false, false, false, ""},
+		{"into an empty directory", func(f store.FS, root string) { must(f.MkdirAll(root+dest, 0o755)) }, newSet(), false, false, false, ""},
 		{"over foreign files", func(f store.FS, root string) {
 			put(f, root+dest+"/tls/server.key", "somebody's key", 0o644)
 			put(f, root+dest+"/tls/ca.key", "somebody's ca", 0o600)
-		}, newSet(), true, false, false},
-		{"over a set of ours, without hard links", oldSet, newSet(), true, false, true},
-		{"a fleet over a set, syncfs", oldSet, fleet(70), true, true, false},
-		{"a fleet over a set, batches", oldSet, fleet(70), true, false, false},
-		{"a renewed fleet, syncfs", oldFleet, fleet(70), true, true, false},
-		{"a renewed fleet, batches", oldFleet, fleet(70), true, false, false},
-		{"a fleet, first install, syncfs", func(store.FS, string) {}, fleet(70), false, true, false},
+		}, newSet(), true, false, false, ""},
+		{"over a set of ours, without hard links", oldSet, newSet(), true, false, true, ""},
+		{"a fleet over a set, syncfs", oldSet, fleet(70), true, true, false, ""},
+		{"a fleet over a set, batches", oldSet, fleet(70), true, false, false, ""},
+		{"a renewed fleet, syncfs", oldFleet, fleet(70), true, true, false, ""},
+		{"a renewed fleet, batches", oldFleet, fleet(70), true, false, false, ""},
+		{"a fleet, first install, syncfs", func(store.FS, string) {}, fleet(70), false, true, false, ""},
+		{"over a set on three file systems", oldMounts, mountSet(), true, true, false, ""},
+		{"over a set on three file systems, recovered from one of them", oldMounts, mountSet(), true, true, false, "/tls"},
+		{"over a set on three file systems, recovered from the innermost", oldMounts, mountSet(), true, false, true, "/tls/etcd"},
+		{"over foreign files on three file systems", foreignMounts, mountSet(), true, false, false, ""},
+		{"a fleet over a set on three file systems, syncfs", oldMounts, mountFleetSet(), true, true, false, ""},
 	}
 }
 
@@ -149,6 +155,7 @@ func (s scenario) run(f store.FS) (*store.Result, error) {
 
 // oracle knows what the disk may look like: all old or all new.
 type oracle struct {
+	enter    string            // of the scenario
 	old, new map[string]string // by path; the store's own names left out
 	backup   map[string]string // the old files that the new set replaces
 	foreign  map[string]uint64 // inodes of files that nobody may touch
@@ -163,6 +170,7 @@ func (s scenario) oracle(t testing.TB) *oracle {
 		t.Fatalf("%s: %v", s.name, err)
 	}
 	o := learn(before, f.Tree("/"))
+	o.enter = s.enter
 	if why := o.leftovers(f.Tree("/"), r.Backup != ""); why != "" {
 		t.Fatalf("%s: after a plain run: %s", s.name, why)
 	}
@@ -236,11 +244,11 @@ func (o *oracle) judge(disk tree) string {
 func (o *oracle) leftovers(disk tree, replaced bool) string {
 	kept := map[string]string{}
 	for p, n := range disk {
-		_, rest, ours := strings.Cut(p, ".certwright-backup-")
+		where, rest, ours := strings.Cut(p, ".certwright-backup-")
 		switch {
 		case ours && replaced:
-			if _, file, ok := strings.Cut(rest, "/"); ok && !n.Dir {
-				kept[file] = n.Data
+			if _, file, ok := strings.Cut(rest, "/"); ok && !n.Dir { // a mount has one of its own
+				kept[strings.TrimPrefix("/"+where, dest+"/")+file] = n.Data
 			}
 		case strings.Contains(p, ".certwright"):
 			return "left behind: " + p
@@ -254,6 +262,14 @@ func (o *oracle) leftovers(disk tree, replaced bool) string {
 
 // settled recovers a disk and judges it; "" when all is well.
 func (o *oracle) settled(f *crashfs.FS) (outcome, bad string) {
+	if o.enter != "" {
+		if _, err := store.Recover(context.Background(), f, dest+o.enter, false); err != nil {
+			return "", fmt.Sprintf("recover %s: %v", o.enter, err)
+		}
+		if outcome := o.judge(f.Tree("/")); outcome != "old" && outcome != "new" {
+			return outcome, "after a recovery from " + o.enter + ": " + outcome
+		}
+	}
 	r, err := store.Recover(context.Background(), f, dest, false)
 	if err != nil {
 		return "", fmt.Sprintf("recover: %v", err)
@@ -388,8 +404,11 @@ func TestCrashAfterEveryOperation(t *testing.T) {
 			t.Parallel()
 			o := s.oracle(t)
 			limit, inner, per := scale(150, 10_000), scale(6, 20), scale(2, 20)
-			if len(s.files) > 20 {
+			switch {
+			case len(s.files) > 20:
 				limit, inner, per = scale(3, 10), scale(1, 2), 0
+			case s.enter != "" || strings.Contains(s.name, "three"): // more operations, and each has more in the air
+				limit, inner, per = scale(20, 3000), scale(3, 10), scale(1, 10)
 			}
 			c := crashes(s, o, limit, inner, per, plain)
 			t.Log(c)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -182,14 +183,20 @@ func onDisk(t testing.TB, root string) tree {
 // A process is killed before each of its operations, with SIGKILL, on the real
 // disk; then the disk is recovered.
 func TestKillAtEveryOperation(t *testing.T) {
-	for _, which := range []int{0, 1, 4}[:scale(2, 3)] {
-		s := scenarios()[which]
+	all := scenarios()
+	several := slices.IndexFunc(all, func(s scenario) bool { return s.enter == "/tls" })
+	for _, which := range []int{0, 1, several, 4}[:scale(3, 4)] {
+		s := all[which]
 		t.Run(s.name, func(t *testing.T) {
+			if s.enter != "" {
+				tryMount(t)
+			}
 			t.Parallel()
 			killed, outcomes := 0, map[string]int{}
 			for n := 1; ; n++ {
 				root := t.TempDir()
 				must(os.MkdirAll(root+"/etc", 0o755))
+				t.Cleanup(func() { unmount(root) })
 				s.world(store.OS(), root)
 				before := onDisk(t, root)
 				cmd := exec.Command(os.Args[0])
@@ -206,6 +213,7 @@ func TestKillAtEveryOperation(t *testing.T) {
 				if after != "old" && after != "new" {
 					t.Fatalf("killed before operation %d: %s", n, after)
 				}
+				unmount(root)
 				must(os.RemoveAll(root))
 				if err == nil {
 					break
@@ -222,6 +230,11 @@ func TestKillAtEveryOperation(t *testing.T) {
 // killedOutcome recovers and judges what a killed process left.
 func killedOutcome(t *testing.T, s scenario, root string, before tree) string {
 	t.Helper()
+	if s.enter != "" {
+		if _, err := store.Recover(t.Context(), store.OS(), root+dest+s.enter, false); err != nil {
+			return err.Error()
+		}
+	}
 	if _, err := store.Recover(t.Context(), store.OS(), root+dest, false); err != nil {
 		return err.Error()
 	}

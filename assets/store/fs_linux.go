@@ -52,6 +52,25 @@ func volumeOf(dir *os.File) (Volume, error) {
 	}, nil
 }
 
+// mountedOn asks for the attribute that a mount's root has (Linux 5.8): the
+// number of the device is the same on both sides of a bind mount, and differs
+// between the files and directories of an overlay.
+func mountedOn(dir *os.File, base string) (bool, error) {
+	var s unix.Statx_t
+	err := unix.Statx(int(dir.Fd()), base, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS, &s)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return false, nil
+	case errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM): // an old kernel, or a sandbox that knows no statx
+		return otherDevice(dir, base)
+	case err != nil:
+		return false, &fs.PathError{Op: "statx", Path: base, Err: err}
+	case s.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0:
+		return otherDevice(dir, base)
+	}
+	return s.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
+}
+
 // syncAll is syncfs(2) where it both syncs and reports: file systems on a disk
 // of their own, Linux 5.8 or newer. FUSE ignores it, overlayfs does not pass
 // the errors of its upper layer on.

@@ -128,6 +128,8 @@ func (m *memFS) OpenRoot(dir string) (Root, error) { return Below(m, dir) }
 
 func (m *memFS) Volume(string) (Volume, error) { return Volume{Kind: "memory", Memory: true}, nil }
 
+func (m *memFS) MountPoint(string) (bool, error) { return false, nil }
+
 func (m *memFS) Identity(fs.FileInfo) (Identity, bool) { return Identity{}, false }
 
 // Below is a Root by name alone, for file systems in which nobody swaps
@@ -178,13 +180,14 @@ func (b *below) Lock(path string) (func() error, error)    { return b.base.Lock(
 func (b *below) Resolve(dir string) (string, error)        { return filepath.Clean(dir), nil }
 func (b *below) OpenRoot(dir string) (Root, error)         { return Below(b.base, b.at(dir)) }
 func (b *below) Volume(dir string) (Volume, error)         { return b.base.Volume(b.at(dir)) }
+func (b *below) MountPoint(name string) (bool, error)      { return b.base.MountPoint(b.at(name)) }
 func (b *below) Identity(i fs.FileInfo) (Identity, bool)   { return b.base.Identity(i) }
 func (b *below) Close() error                              { return nil }
 
 // SyncAll has the base decide: in memory there is nothing to do.
 func (b *below) SyncAll() error {
-	if s, ok := b.base.(interface{ SyncAll() error }); ok {
-		return s.SyncAll()
+	if s, ok := b.base.(interface{ SyncAll(dir string) error }); ok {
+		return s.SyncAll(b.dir)
 	}
 	if v, err := b.base.Volume(b.dir); err == nil && v.Memory {
 		return nil

@@ -77,6 +77,15 @@ func (osFS) Volume(dir string) (Volume, error) {
 	return v, err
 }
 
+func (osFS) MountPoint(name string) (bool, error) {
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	return mountedOn(dir, filepath.Base(name))
+}
+
 func (osFS) Identity(info fs.FileInfo) (Identity, bool) { return identityOf(info) }
 
 // rootFS is a directory of the real disk, held open: every name is looked up
@@ -147,6 +156,15 @@ func (r *rootFS) SyncDir(dir string) error {
 		return err
 	}
 	return syncDir(d)
+}
+
+func (r *rootFS) MountPoint(name string) (bool, error) {
+	dir, err := r.root.Open(filepath.Dir(name))
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	return mountedOn(dir, filepath.Base(name))
 }
 
 func (r *rootFS) OpenRoot(dir string) (Root, error) {

@@ -17,6 +17,8 @@ func removeLocked(root *os.Root, name string) error { return root.Remove(name) }
 
 func volumeOf(*os.File) (Volume, error) { return Volume{}, nil }
 
+func mountedOn(*os.File, string) (bool, error) { return false, nil }
+
 func syncAll(*os.File) error { return ErrUnsupported }
 
 func identityOf(fs.FileInfo) (Identity, bool) { return Identity{}, false }

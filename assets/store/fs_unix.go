@@ -22,6 +22,8 @@ func removeLocked(root *os.Root, name string) error { return root.Remove(name) }
 // finds no space is undone all the same.
 func volumeOf(*os.File) (Volume, error) { return Volume{}, nil }
 
+func mountedOn(dir *os.File, base string) (bool, error) { return otherDevice(dir, base) }
+
 func syncAll(*os.File) error { return ErrUnsupported }
 
 func identityOf(info fs.FileInfo) (Identity, bool) {

@@ -19,6 +19,9 @@ func removeLocked(*os.Root, string) error { return nil }
 
 func volumeOf(*os.File) (Volume, error) { return Volume{}, nil }
 
+// mountedOn: a rename over a volume that is mounted in a folder fails, and is undone.
+func mountedOn(*os.File, string) (bool, error) { return false, nil }
+
 func syncAll(*os.File) error { return ErrUnsupported }
 
 // identityOf: os.SameFile knows, but does not tell.

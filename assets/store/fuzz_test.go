@@ -31,7 +31,7 @@ func FuzzManifest(f *testing.F) {
 }
 
 func FuzzJournal(f *testing.F) {
-	j := &journal{Format: journalFormat, Tx: txPrefix + "0123", Backup: backupPrefix + "20261121T120000Z-0123", Steps: []step{
+	j := &journal{Format: journalFormat, parts: parts{Tx: txPrefix + "0123", Mounts: []string{"tls", "tls/etcd"}}, Backup: backupPrefix + "20261121T120000Z-0123", Steps: []step{
 		{Do: doDir, Path: "tls"},
 		{Do: doInside, Path: "tls/ca.crt", New: digest(nil), Mode: "0644"},
 		{Do: doFile, Path: ManifestName, New: digest(nil), Old: digest([]byte("x")), Mode: "0644"},
@@ -56,10 +56,36 @@ func FuzzJournal(f *testing.F) {
 		if !ownName(j.Tx, txPrefix) {
 			t.Fatalf("accepted staging directory %q", j.Tx)
 		}
+		for _, m := range j.Mounts {
+			if !filepath.IsLocal(m) || strings.HasPrefix(m, ownPrefix) {
+				t.Fatalf("accepted mount %q", m)
+			}
+		}
 		for _, s := range j.Steps {
 			if !filepath.IsLocal(s.Path) || strings.HasPrefix(s.Path, ownPrefix) {
 				t.Fatalf("accepted %+v", s)
 			}
+		}
+	})
+}
+
+func FuzzPointer(f *testing.F) {
+	p := pointer{Format: pointerFormat, Tx: txPrefix + "0123", Dir: "/etc/kubernetes", Mount: "pki/etcd"}
+	f.Add(p.text(), true)
+	f.Add(p.text()[:40], false)
+	f.Add([]byte(`{"certwright":"pointer/1","tx":".certwright-tx-0","dir":"/","mount":"../../etc"}`), true)
+	f.Fuzz(func(t *testing.T, data []byte, seal bool) {
+		if seal { // a right checksum leads further in
+			line, _, _ := bytes.Cut(data, []byte("\n"))
+			line = append(line[:len(line):len(line)], '\n')
+			data = append(line, []byte(`{"sha256":"`+digest(line)+"\"}\n")...)
+		}
+		p, ok := parsePointer(data)
+		if !ok {
+			return
+		}
+		if !ownName(p.Tx, txPrefix) || !filepath.IsAbs(p.Dir) || !filepath.IsLocal(p.Mount) {
+			t.Fatalf("accepted %+v", p)
 		}
 	})
 }

@@ -60,6 +60,9 @@ type Existing struct {
 	ManifestErr error     // why manifest.json could not be read; State is Foreign then
 	Files       []Found   // sorted by path; directories and the store's own files are left out
 	Backups     []string  // directories of earlier sets, below Dir
+	Mounts      []string  // directories below Dir that are file systems of their own
+
+	stranded []string // those of Mounts in which a run left traces
 
 	root  afero.Fs // to hash extra files on demand
 	index map[string]*Found
@@ -139,7 +142,7 @@ func inspect(root FS, dir string) (*Existing, error) {
 
 // walk lists the files, and says whether a run was stopped here.
 func (e *Existing) walk(root FS) (interrupted bool, err error) {
-	seen := 0
+	seen, mounts := 0, map[string]bool{}
 	dirs := []string{"."}
 	for len(dirs) > 0 {
 		dir := dirs[len(dirs)-1]
@@ -153,16 +156,24 @@ func (e *Existing) walk(root FS) (interrupted bool, err error) {
 				return false, refused(e.Dir, "choose another directory with --out", "holds more than %d files", maxWalk)
 			}
 			p := path.Join(dir, info.Name())
-			if dir == "." && strings.HasPrefix(info.Name(), ownPrefix) {
+			if (dir == "." || mounts[dir]) && strings.HasPrefix(info.Name(), ownPrefix) {
+				pending := isPending(info.Name())
+				if (pending || info.Name() == lockName) && dir != "." && !slices.Contains(e.stranded, dir) {
+					e.stranded = append(e.stranded, dir)
+				}
 				switch {
-				case isPending(info.Name()):
+				case pending:
 					interrupted = true
 				case strings.HasPrefix(info.Name(), backupPrefix):
-					e.Backups = append(e.Backups, info.Name())
+					e.Backups = append(e.Backups, p)
 				}
 				continue
 			}
 			if info.IsDir() {
+				if mounted, err := root.MountPoint(p); err == nil && mounted {
+					mounts[p] = true
+					e.Mounts = append(e.Mounts, p)
+				}
 				dirs = append(dirs, p)
 				continue
 			}
@@ -173,12 +184,14 @@ func (e *Existing) walk(root FS) (interrupted bool, err error) {
 		}
 	}
 	slices.Sort(e.Backups)
+	slices.Sort(e.Mounts)
+	slices.Sort(e.stranded)
 	return interrupted, nil
 }
 
 // isPending knows the traces of a run that did not end.
 func isPending(name string) bool {
-	return name == journalName || name == journalTemp || strings.HasPrefix(name, txPrefix) || strings.HasPrefix(name, donePrefix)
+	return name == journalName || name == journalTemp || name == pointerName || strings.HasPrefix(name, txPrefix) || strings.HasPrefix(name, donePrefix)
 }
 
 func readDir(fsys afero.Fs, dir string) ([]fs.FileInfo, error) {

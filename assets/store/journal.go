@@ -39,8 +39,8 @@ type step struct {
 // whatever happens.
 type journal struct {
 	Format string `json:"certwright"` // journalFormat
-	Tx     string `json:"tx"`         // name of the staging directory
-	Backup string `json:"backup"`     // what the undo copies become; "" when nothing is replaced
+	parts
+	Backup string `json:"backup"` // what the undo copies become; "" when nothing is replaced
 	Steps  []step `json:"-"`
 }
 
@@ -100,7 +100,12 @@ func parseJournal(data []byte) (*journal, error) {
 		}
 		j.Steps = append(j.Steps, s)
 	}
-	if !ownName(j.Tx, txPrefix) || j.Backup != "" && !ownName(j.Backup, backupPrefix) {
+	for _, m := range j.Mounts {
+		if err := CheckPath(m); err != nil {
+			return nil, fmt.Errorf("%w: %w", errTorn, err)
+		}
+	}
+	if !slices.IsSorted(j.Mounts) || !ownName(j.Tx, txPrefix) || j.Backup != "" && !ownName(j.Backup, backupPrefix) {
 		return nil, fmt.Errorf("%w: it names directories that are not ours", errTorn)
 	}
 	return &j, nil

@@ -58,6 +58,14 @@ func parseManifest(data []byte) (*Manifest, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("something follows the manifest at byte %d", d.InputOffset())
 	}
+	switch { // what no set is without: half a manifest must not pass for an empty set
+	case m.Profile == "":
+		return nil, errors.New("not a manifest of certwright: it names no profile")
+	case m.Created.IsZero():
+		return nil, errors.New("not a manifest of certwright: it has no date")
+	case m.Files == nil:
+		return nil, errors.New("not a manifest of certwright: it lists no files")
+	}
 	seen := newNames()
 	for i := range m.Files {
 		e := &m.Files[i]

@@ -36,11 +36,11 @@ type mutant struct {
 
 func (m *mutant) OpenRoot(dir string) (store.Root, error) { return store.Below(m, dir) }
 
-func (m *mutant) SyncAll() error {
+func (m *mutant) SyncAll(dir string) error {
 	if m.skipAll {
 		return nil
 	}
-	return m.FS.SyncAll()
+	return m.FS.SyncAll(dir)
 }
 
 func (m *mutant) SyncDir(name string) error {
@@ -109,6 +109,18 @@ func dirIn(phase int) func(*mutant, string) bool {
 	}
 }
 
+// mountIn skips syncs of the mount points in one phase.
+func mountIn(phase int) func(*mutant, string) bool {
+	return func(m *mutant, name string) bool {
+		return m.phase == phase && (strings.HasSuffix(name, mountPoints[0]) || strings.HasSuffix(name, mountPoints[1]))
+	}
+}
+
+// inMount knows the staged files and directories of the mounts.
+func inMount(_ *mutant, name string) bool {
+	return strings.Contains(name, mountPoints[0]+"/") && strings.Contains(name, ".certwright-tx-")
+}
+
 func staged(_ *mutant, name string) bool {
 	return strings.Contains(name, ".certwright-tx-") && !strings.Contains(name, "/old")
 }
@@ -116,6 +128,7 @@ func staged(_ *mutant, name string) bool {
 func TestMutantsAreCaught(t *testing.T) {
 	journal := func(_ *mutant, name string) bool { return strings.Contains(name, ".certwright-journal") }
 	all := scenarios()
+	mountFleetScenario := all[len(all)-1]
 	over, first, fleetOver := all[0], all[1], all[6]
 	for _, test := range []struct {
 		name string
@@ -166,10 +179,25 @@ func TestMutantsAreCaught(t *testing.T) {
 		{"first install: directories are not synced", first, mutant{skipDir: staged}},
 		{"first install: the parent is not synced", first, mutant{skipDir: func(_ *mutant, name string) bool { return name == "/etc" }}},
 		{"fleet: syncfs is left out", fleetOver, mutant{skipAll: true}},
+		{"several file systems: syncfs of one is taken for all", mountFleetScenario, mutant{skipFile: inMount, skipDir: func(m *mutant, name string) bool {
+			return m.phase == staging && inMount(m, name)
+		}}},
+		{"several file systems: the pointers are not synced", mountScenario(), mutant{skipFile: func(_ *mutant, name string) bool {
+			return strings.HasSuffix(name, ".certwright-pointer")
+		}}},
+		{"several file systems: the names of the pointers are not synced", mountScenario(), mutant{skipDir: mountIn(staging)}},
+		{"several file systems: the renames in a mount are not synced", mountScenario(), mutant{skipDir: mountIn(renaming)}},
+		{"several file systems: the backup in a mount is not synced", mountScenario(), mutant{skipDir: mountIn(done)}},
+		{"several file systems: the pointers go before the journal has gone for good", mountScenario(), mutant{skipDir: func(m *mutant, name string) bool {
+			return m.phase == cleaned && strings.HasSuffix(name, dest)
+		}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			limit := 60
+			if strings.HasSuffix(test.name, "renames in a mount are not synced") { // it takes two losses at once
+				limit = 300
+			}
 			if len(test.s.files) > 20 {
 				limit = 10
 			}

@@ -14,6 +14,7 @@ const (
 	lockName    = ".certwright.lock"
 	journalName = ".certwright-journal"
 	journalTemp = ".certwright-journal.tmp"
+	pointerName = ".certwright-pointer"
 	txPrefix    = ".certwright-tx-"
 	donePrefix  = ".certwright-done-" // what a staging directory is called after its commit
 	// evidencePrefix begins the name of a journal that made no sense.

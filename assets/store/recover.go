@@ -67,7 +67,7 @@ func Recover(ctx context.Context, fsys FS, dir string, dryRun bool) (*Recovery, 
 	}
 	defer root.Close()
 	if !dryRun {
-		unlock, err := lock(root, p)
+		unlock, err := lock(root, p, ".")
 		if err != nil {
 			return nil, err
 		}
@@ -79,8 +79,13 @@ func Recover(ctx context.Context, fsys FS, dir string, dryRun bool) (*Recovery, 
 	var r *Recovery
 	if p.name != "" {
 		r, err = sweepStagesIf(root, p, dryRun)
-	} else {
-		r, err = recoverIn(ctx, root, dir, time.Now(), dryRun)
+	} else if r, err = settleIn(ctx, fsys, root, p, time.Now(), dryRun); err == nil {
+		var stranded []string
+		if stranded, err = strandedIn(root, dir); err == nil && (r == nil || !dryRun) {
+			var more *Recovery
+			more, err = settleMounts(ctx, fsys, root, p, stranded, time.Now(), dryRun)
+			r = r.and(more)
+		}
 	}
 	if r == nil && err == nil {
 		r = &Recovery{Dir: dir, Outcome: NothingToDo, DryRun: dryRun}
@@ -124,11 +129,6 @@ func sweep(root FS, dir string, dryRun bool, ours func(name string) bool) (*Reco
 		if !ours(info.Name()) {
 			continue
 		}
-		if !dryRun {
-			if err := removeTree(root, info.Name()); err != nil {
-				return nil, failed("remove", shownIn(dir, info.Name()), err)
-			}
-		}
 		r.Paths = append(r.Paths, info.Name())
 		if strings.HasPrefix(info.Name(), donePrefix) {
 			r.Outcome = KeptNew
@@ -138,10 +138,25 @@ func sweep(root FS, dir string, dryRun bool, ours func(name string) bool) (*Reco
 		return nil, nil
 	}
 	slices.Sort(r.Paths)
+	if dryRun {
+		return r, nil
+	}
+	// What was removed a moment ago, before a kill, must not come back alone.
+	if err := syncNames(root, "."); err != nil {
+		return nil, failed("sync", dir, err)
+	}
+	if err := dropPointer(root, "."); err != nil {
+		return nil, failed("remove", shownIn(dir, pointerName), err)
+	}
+	for _, name := range r.Paths {
+		if err := removeTree(root, name); err != nil {
+			return nil, failed("remove", shownIn(dir, name), err)
+		}
+	}
 	return r, nil
 }
 
-// recoverIn settles a destination that exists; nil when there was nothing.
+// recoverIn settles a directory by its own journal; nil when there was nothing.
 func recoverIn(ctx context.Context, root Root, dir string, now time.Time, dryRun bool) (*Recovery, error) {
 	if err := cancelled(ctx); err != nil {
 		return nil, err
@@ -193,18 +208,25 @@ func (j *journal) needsPerson(dir, p string, err error) *Error {
 	return &Error{
 		Kind: NeedsPerson, Path: shownIn(dir, p), Err: err, State: unchanged,
 		Next: fmt.Sprintf("put the right one in its place (%s has the new files, %s the old ones) and run certwright recover %s, or remove %s to keep everything as it is",
-			shownIn(dir, path.Join(j.Tx, stagedName)), shownIn(dir, path.Join(j.Tx, undoName)),
+			shownIn(dir, path.Join(j.of(p), j.Tx, stagedName)), shownIn(dir, path.Join(j.of(p), j.Tx, undoName)),
 			untrusted.Text(dir).ShellArg(), shownIn(dir, journalName)),
 	}
 }
 
 // recover completes the set of a durable journal.
 func (j *journal) recover(root Root, dir string, dryRun bool) (*Recovery, error) {
-	stage := path.Join(j.Tx, stagedName)
+	for _, m := range j.Mounts {
+		if ptr, err := readPointer(root, m); err != nil || ptr == nil || ptr.Tx != j.Tx {
+			return nil, &Error{
+				Kind: NeedsPerson, Path: shownIn(dir, m), Err: errors.New("an interrupted run has written to the file system that was mounted here, and it is not there now"),
+				State: unchanged, Next: "mount it and run certwright recover " + untrusted.Text(dir).ShellArg(),
+			}
+		}
+	}
 	r := &Recovery{Dir: dir, Outcome: KeptNew, DryRun: dryRun}
 	var todo []step
 	for _, s := range j.Steps {
-		done, err := s.isDone(root, stage)
+		done, err := s.isDone(root, j.parts)
 		if err != nil {
 			return nil, j.needsPerson(dir, s.Path, err)
 		}
@@ -216,31 +238,36 @@ func (j *journal) recover(root Root, dir string, dryRun bool) (*Recovery, error)
 	if dryRun {
 		return r, nil
 	}
+	// A kill may have come between the journal's name and its sync: what follows
+	// must not reach the disk before it.
+	if err := syncNames(root, "."); err != nil {
+		return nil, pending("sync", dir, err, dir)
+	}
 	for _, s := range todo {
-		if err := s.do(root, stage); err != nil {
+		if err := s.do(root, j.parts); err != nil {
 			return nil, pending("finish", shownIn(dir, s.Path), err, dir)
 		}
 	}
-	backup, err := finish(root, j)
+	backups, err := finish(root, j)
 	if err != nil {
 		return nil, pending("clean up", dir, err, dir)
 	}
-	if backup != "" {
-		r.Backup = filepath.Join(dir, backup)
+	if len(backups) > 0 {
+		r.Backup = filepath.Join(dir, backups[0])
 	}
 	return r, nil
 }
 
 // isDone says whether a step was taken before the interruption. Its error says
 // that the step cannot be taken safely.
-func (s step) isDone(root FS, stage string) (bool, error) {
+func (s step) isDone(root FS, x parts) (bool, error) {
 	there, err := sumOf(root, s.Path)
 	if err != nil {
 		return false, err
 	}
 	switch s.Do {
 	case doDir:
-		staged, err := exists(root, path.Join(stage, s.Path))
+		staged, err := exists(root, x.staged(s.Path))
 		if err != nil {
 			return false, err
 		}
@@ -257,7 +284,7 @@ func (s step) isDone(root FS, stage string) (bool, error) {
 	if there == s.New {
 		return true, nil
 	}
-	staged, err := sumOf(root, path.Join(stage, s.Path))
+	staged, err := sumOf(root, x.staged(s.Path))
 	if err != nil {
 		return false, err
 	}

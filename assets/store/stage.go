@@ -26,7 +26,7 @@ const bulk = 16
 // write stages one file.
 func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
 	shown := shownIn(tx.place.dir, p)
-	dir, err := tx.stageDir(path.Dir(p), private(mode))
+	dir, err := tx.stageDir(p, private(mode))
 	if err != nil {
 		return failed("create the directory of", shown, err)
 	}
@@ -40,7 +40,7 @@ func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
 
 // writeManifest stages the manifest as it is printed: that of a fleet has 12 MB.
 func (tx *Tx) writeManifest(m *Manifest) (p Planned, err error) {
-	dir, err := tx.stageDir(".", false)
+	dir, err := tx.stageDir(ManifestName, false)
 	if err != nil {
 		return p, err
 	}
@@ -71,27 +71,38 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// stageDir opens a directory below stage, and makes it and its parents.
-func (tx *Tx) stageDir(dir string, holdsKey bool) (Root, error) {
-	at := tx.stage
-	r, err := tx.walk.root(tx.root, at)
+// staging is where a path of the set is staged: the directory that stands for
+// the destination, or for one of its mounts, and the path there.
+func (tx *Tx) staging(p string) (base, rel string) {
+	if m := tx.of(p); m != "." {
+		return path.Join(m, tx.Tx, stagedName), p[len(m)+1:]
+	}
+	return tx.stage, p
+}
+
+// stageDir opens the staged directory of a path, and makes it and its parents.
+func (tx *Tx) stageDir(p string, holdsKey bool) (Root, error) {
+	base, rel := tx.staging(p)
+	dir := path.Dir(rel)
+	r, err := tx.walk.root(tx.root, base)
 	if dir == "." {
-		tx.dirs["."] = tx.dirs["."] || holdsKey
+		tx.dirs[base] = tx.dirs[base] || holdsKey
 		return r, err
 	}
-	for p := range ancestors(dir) {
+	for a := range ancestors(dir) {
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := tx.dirs[p]; !ok {
-			if err := makeDir(r, path.Base(p)); err != nil {
+		at := path.Join(base, a)
+		if _, ok := tx.dirs[at]; !ok {
+			if err := makeDir(r, path.Base(at)); err != nil {
 				return nil, err
 			}
-			tx.dirs[p] = false
+			tx.dirs[at] = false
 		}
-		r, err = tx.walk.root(tx.root, path.Join(at, p))
+		r, err = tx.walk.root(tx.root, at)
 	}
-	tx.dirs[dir] = tx.dirs[dir] || holdsKey
+	tx.dirs[path.Join(base, dir)] = tx.dirs[path.Join(base, dir)] || holdsKey
 	return r, err
 }
 
@@ -204,15 +215,13 @@ func readBack(f afero.File, data []byte) error {
 func (tx *Tx) publishModes() error {
 	open := []string{}
 	for dir, holdsKey := range tx.dirs {
-		if !holdsKey && dir != "." {
-			open = append(open, path.Join(tx.stage, dir))
+		// What stands for a directory that exists is never seen.
+		if !holdsKey && (tx.place.name != "" || path.Base(path.Dir(dir)) != tx.Tx) {
+			open = append(open, dir)
 		}
 	}
 	if tx.place.name != "" {
-		if !tx.dirs["."] {
-			open = append(open, tx.stage)
-		}
-		for dir := tx.stage; dir != tx.top; {
+		for dir := tx.stage; dir != tx.Tx; {
 			dir = path.Dir(dir)
 			open = append(open, dir)
 		}
@@ -248,7 +257,9 @@ func (tx *Tx) settle(manifest Planned) error {
 func (tx *Tx) each(paths []string, op string, do func(dir Root, p string) error) error {
 	byDir := map[string][]string{}
 	for _, p := range paths {
-		byDir[path.Dir(p)] = append(byDir[path.Dir(p)], p)
+		base, rel := tx.staging(p)
+		dir := path.Join(base, path.Dir(rel))
+		byDir[dir] = append(byDir[dir], p)
 	}
 	var group errgroup.Group
 	group.SetLimit(1)
@@ -257,9 +268,9 @@ func (tx *Tx) each(paths []string, op string, do func(dir Root, p string) error)
 	}
 	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
 		group.Go(func() error {
-			root, err := tx.root.OpenRoot(path.Join(tx.stage, dir))
+			root, err := tx.root.OpenRoot(dir)
 			if err != nil {
-				return failed(op, shownIn(tx.place.dir, dir), err)
+				return failed(op, shownIn(tx.place.dir, path.Dir(byDir[dir][0])), err)
 			}
 			defer root.Close()
 			for _, p := range byDir[dir] {
@@ -274,7 +285,7 @@ func (tx *Tx) each(paths []string, op string, do func(dir Root, p string) error)
 }
 
 func (tx *Tx) sync() error {
-	if len(tx.staged) > bulk || len(tx.undo) > bulk {
+	if many := len(tx.staged) > bulk || len(tx.undos) > bulk; many && len(tx.Mounts) == 0 { // it syncs one file system
 		err := tx.root.SyncAll()
 		if err == nil {
 			return nil // names and files alike
@@ -286,10 +297,13 @@ func (tx *Tx) sync() error {
 	if err := tx.each(tx.staged, "sync", syncFile); err != nil {
 		return err
 	}
-	dirs := append([]string{tx.top}, tx.stageDirs()...)
-	dirs = append(dirs, tx.undo...)
+	dirs := append([]string{tx.Tx}, tx.stageDirs()...)
+	for _, m := range tx.Mounts {
+		dirs = append(dirs, m, path.Join(m, tx.Tx), path.Join(m, tx.Tx, stagedName))
+	}
+	dirs = append(dirs, tx.undos...)
 	for dir := range tx.dirs {
-		dirs = append(dirs, path.Join(tx.stage, dir))
+		dirs = append(dirs, dir)
 	}
 	slices.Sort(dirs)
 	for _, dir := range slices.Backward(slices.Compact(dirs)) {

@@ -41,6 +41,10 @@ type FS interface {
 	OpenRoot(dir string) (Root, error)
 	// Volume describes the file system that holds dir.
 	Volume(dir string) (Volume, error)
+	// MountPoint says whether another file system is mounted on name, a file or a
+	// directory: nothing can be renamed over it, or across it. One that is not
+	// there is none.
+	MountPoint(name string) (bool, error)
 	// Identity tells which file an answer of Lstat is about; false where the
 	// file system does not say.
 	Identity(info fs.FileInfo) (Identity, bool)

@@ -117,32 +117,15 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 				tx.warn("%s holds keys and others may look into it: chmod 700 it", untrusted.Text(filepath.Join(tx.place.dir, dir)))
 			}
 		}
-		if err == nil && tx.otherDisk(info) {
-			return false, refused(filepath.Join(tx.place.dir, dir), "write to a directory that is one file system as a whole, with --out",
-				"is a mount point, and files cannot be renamed into it")
+		if err == nil && tx.loose(info) {
+			return false, refused(filepath.Join(tx.place.dir, dir), "chmod o-w "+untrusted.Text(filepath.Join(tx.place.dir, dir)).ShellArg(),
+				"every user of this machine may write into it, so what is in it is not safe")
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, failed("examine", filepath.Join(tx.place.dir, dir), err)
 		}
 	}
-	return false, nil
-}
-
-// otherDisk says whether something lies on another file system than the
-// destination.
-func (tx *Tx) otherDisk(info fs.FileInfo) bool {
-	if tx.dev == nil {
-		here, err := tx.root.Lstat(".")
-		if err != nil {
-			return false
-		}
-		tx.dev = new(uint64)
-		if id, ok := tx.root.Identity(here); ok {
-			*tx.dev = id.Dev
-		}
-	}
-	id, ok := tx.root.Identity(info)
-	return ok && id.Dev != *tx.dev
+	return false, tx.openPartOf(p.Path)
 }
 
 // inTheWay names what keeps a file from its place.
@@ -194,9 +177,13 @@ func (tx *Tx) Abort() error {
 		return nil
 	}
 	defer tx.close()
-	if err := removeTree(tx.root, tx.top); err != nil {
+	err := removeTree(tx.root, tx.Tx)
+	if perr := tx.removeParts(); err == nil {
+		err = perr
+	}
+	if err != nil {
 		return &Error{
-			Kind: Failed, Op: "remove", Path: filepath.Join(tx.place.anchor, tx.top), Err: err,
+			Kind: Failed, Op: "remove", Path: filepath.Join(tx.place.anchor, tx.Tx), Err: err,
 			State: unchanged, Next: "the next run removes it",
 		}
 	}

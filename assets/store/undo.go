@@ -34,15 +34,14 @@ func (tx *Tx) rollBack(j *journal, cause *Error) error {
 	if err := tx.restage(j); err != nil {
 		return tx.halfway(cause)
 	}
-	undo := path.Join(tx.top, undoName)
 	dirs := map[string]bool{}
 	for i, s := range slices.Backward(j.Steps) {
 		dirs[path.Dir(s.Path)] = true
-		if err := s.undo(tx.root, tx.stage, undo, i); err != nil {
+		if err := s.undo(tx.root, tx.parts, i); err != nil {
 			return tx.halfway(cause)
 		}
 	}
-	if err := syncDirs(tx.root, slices.Sorted(maps.Keys(dirs))); err != nil {
+	if err := syncDirs(tx.root, slices.Sorted(maps.Keys(dirs)), len(tx.Mounts) > 0); err != nil {
 		e := pending("undo", cause.Path, err, tx.place.dir)
 		e.State = "the old files are in place, but the disk did not confirm it; the journal has both"
 		return e
@@ -67,27 +66,26 @@ func (tx *Tx) restage(j *journal) error {
 	for _, s := range j.Steps {
 		dirs[path.Dir(s.Path)] = true
 	}
-	if err := syncDirs(tx.root, slices.Sorted(maps.Keys(dirs))); err != nil {
+	if err := syncDirs(tx.root, slices.Sorted(maps.Keys(dirs)), len(tx.Mounts) > 0); err != nil {
 		return err
 	}
 	clear(dirs)
 	for _, s := range j.Steps {
-		staged := path.Join(tx.stage, s.Path)
+		staged := tx.parts.staged(s.Path)
 		if s.Do != doFile || !gone(tx.root, staged) {
 			continue
 		}
-		old := path.Join(tx.top, undoName, s.Path)
-		if err := duplicate(tx.root, s.Path, staged, old); err != nil {
+		if err := duplicate(tx.root, s.Path, staged, tx.undo(s.Path)); err != nil {
 			return err
 		}
 		dirs[path.Dir(staged)] = true
 	}
-	return syncDirs(tx.root, slices.Sorted(maps.Keys(dirs)))
+	return syncDirs(tx.root, slices.Sorted(maps.Keys(dirs)), len(tx.Mounts) > 0)
 }
 
 // undo takes one step back, by a rename.
-func (s step) undo(root FS, stage, undo string, i int) error {
-	staged, old := path.Join(stage, s.Path), path.Join(undo, s.Path)
+func (s step) undo(root FS, x parts, i int) error {
+	staged, old := x.staged(s.Path), x.undo(s.Path)
 	switch s.Do {
 	case doDir:
 		if back, err := exists(root, staged); back || err != nil {
@@ -102,7 +100,7 @@ func (s step) undo(root FS, stage, undo string, i int) error {
 		if s.Old == "" {
 			return root.Remove(s.Path) // its staged name remains
 		}
-		spare := fmt.Sprintf("%s.%d", undo, i)
+		spare := fmt.Sprintf("%s.%d", path.Join(x.of(s.Path), x.Tx, undoName), i)
 		if err := duplicate(root, old, spare, staged); err != nil {
 			return err
 		}

@@ -6,11 +6,12 @@
 // It is more hostile than a real disk: names become durable in any order, a
 // file that was not synced may be empty or torn, and a sync that failed once
 // never succeeds for the same bytes. It has no symbolic links and checks no
-// permissions.
+// permissions. Directories can be mount points of devices of their own (Mount).
 package crashfs
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -63,10 +64,12 @@ type FS struct {
 	mu    sync.Mutex
 	root  *inode
 	inos  uint64
+	devs  uint64
 	n     int
 	log   []*change
 	seq   int
 	locks map[string]bool
+	dead  int // the operation before which the process dies; 0 for never
 }
 
 // NameCost is what a new name takes from the budget.
@@ -79,6 +82,8 @@ type inode struct {
 	data  []byte
 	kids  map[string]*inode
 	links uint64
+	dev   uint64 // its device
+	mount bool   // the root of one that is mounted
 
 	// What has reached the disk.
 	durData []byte
@@ -102,13 +107,13 @@ type change struct {
 // New is an empty disk.
 func New() *FS {
 	f := &FS{locks: map[string]bool{}}
-	f.root = f.newInode(true, 0o755)
+	f.root = f.newInode(f.devs, true, 0o755)
 	return f
 }
 
-func (f *FS) newInode(dir bool, mode fs.FileMode) *inode {
+func (f *FS) newInode(dev uint64, dir bool, mode fs.FileMode) *inode {
 	f.inos++
-	i := &inode{ino: f.inos, dir: dir, mode: mode, durMode: mode, links: 1}
+	i := &inode{ino: f.inos, dev: dev, dir: dir, mode: mode, durMode: mode, links: 1}
 	if dir {
 		i.kids, i.durKids = map[string]*inode{}, map[string]*inode{}
 	}
@@ -126,6 +131,9 @@ func (f *FS) do(op Op, body func() error) error {
 	defer f.mu.Unlock()
 	f.n++
 	op.N = f.n
+	if f.dead > 0 && op.N >= f.dead {
+		return wrap(op, errDead)
+	}
 	if f.Before != nil {
 		if err := f.Before(op); err != nil {
 			if op.Name == "sync" || op.Name == "syncdir" {
@@ -144,6 +152,15 @@ func (f *FS) do(op Op, body func() error) error {
 	}
 	return nil
 }
+
+var errDead = errors.New("the process is dead")
+
+// Kill has the process die before operation n: nothing that it does from there
+// on is done, and nothing that it has done is lost. Revive is the next process.
+func (f *FS) Kill(n int) { f.dead = n }
+
+// Revive starts another process on the disk as it is seen: its locks are free.
+func (f *FS) Revive() { f.dead, f.locks = 0, map[string]bool{} }
 
 // forget is what Linux does with pages whose write-back failed: the next sync
 // succeeds without them.
@@ -290,7 +307,7 @@ func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, erro
 			if !f.charge(NameCost) {
 				return syscall.ENOSPC
 			}
-			i = f.newInode(false, perm.Perm()&^f.Umask)
+			i = f.newInode(dir.dev, false, perm.Perm()&^f.Umask)
 			f.set(dir, base, i)
 		} else {
 			if flag&(os.O_CREATE|os.O_EXCL) == os.O_CREATE|os.O_EXCL {
@@ -328,7 +345,7 @@ func (f *FS) Mkdir(name string, perm fs.FileMode) error {
 		if !f.charge(NameCost) {
 			return syscall.ENOSPC
 		}
-		f.set(dir, base, f.newInode(true, perm.Perm()&^f.Umask))
+		f.set(dir, base, f.newInode(dir.dev, true, perm.Perm()&^f.Umask))
 		return nil
 	})
 }
@@ -358,6 +375,9 @@ func (f *FS) Remove(name string) error {
 		i, err := dir.kid(base)
 		if err != nil {
 			return err
+		}
+		if i.mount {
+			return syscall.EBUSY
 		}
 		if len(i.kids) > 0 {
 			return syscall.ENOTEMPTY
@@ -417,6 +437,10 @@ func (f *FS) Rename(oldname, newname string) error {
 		switch {
 		case badName(b) != nil:
 			return badName(b)
+		case from.dev != to.dev:
+			return syscall.EXDEV
+		case i.mount:
+			return syscall.EBUSY
 		case i.dir && i.holds(to) && (old == nil || !old.dir):
 			return syscall.EINVAL
 		case old != nil && old.dir:
@@ -469,6 +493,8 @@ func (f *FS) Link(oldname, newname string) error {
 			return badName(b)
 		case to.kids[b] != nil:
 			return syscall.EEXIST
+		case from.dev != to.dev:
+			return syscall.EXDEV
 		case i.dir || f.NoLinks:
 			return syscall.EPERM
 		case !f.charge(NameCost):
@@ -572,14 +598,22 @@ func (i *inode) syncMode() {
 	}
 }
 
-// SyncAll makes everything durable.
-func (f *FS) SyncAll() error {
+// SyncAll makes everything durable on the device of a directory.
+func (f *FS) SyncAll(dir string) error {
 	if !f.Whole {
 		return store.ErrUnsupported
 	}
-	return f.do(Op{Name: "syncall", Path: "/"}, func() error {
-		f.syncNames(func(*change) bool { return true })
-		f.root.each(map[*inode]bool{}, func(i *inode) { i.sync() })
+	return f.do(Op{Name: "syncall", Path: dir}, func() error {
+		at, err := f.find(dir)
+		if err != nil {
+			return err
+		}
+		f.syncNames(func(c *change) bool { return c.dir.dev == at.dev })
+		f.root.each(map[*inode]bool{}, func(i *inode) {
+			if i.dev == at.dev {
+				i.sync()
+			}
+		})
 		return nil
 	})
 }
@@ -638,7 +672,7 @@ func (f *FS) Identity(info fs.FileInfo) (store.Identity, bool) {
 	if !ok {
 		return store.Identity{}, false
 	}
-	return store.Identity{Dev: 1, Ino: i.ino, Links: i.links}, true
+	return store.Identity{Dev: 1 + i.dev, Ino: i.ino, Links: i.links}, true
 }
 
 // Flip changes a byte of a file behind everybody's back, on the disk too. It

@@ -140,7 +140,7 @@ func (f *FS) after(v choices, pick []int) *FS {
 	for i, d := range v.dirty {
 		fate[d] = pick[len(v.log)+i]
 	}
-	out := &FS{locks: map[string]bool{}, inos: f.inos, Umask: f.Umask, Whole: f.Whole, NoLinks: f.NoLinks}
+	out := &FS{locks: map[string]bool{}, inos: f.inos, devs: f.devs, Umask: f.Umask, Whole: f.Whole, NoLinks: f.NoLinks}
 	made := map[*inode]*inode{}
 	var build func(i *inode) *inode
 	build = func(i *inode) *inode {
@@ -148,7 +148,7 @@ func (f *FS) after(v choices, pick []int) *FS {
 			n.links++
 			return n
 		}
-		n := &inode{ino: i.ino, dir: i.dir, links: 1, mode: i.durMode}
+		n := &inode{ino: i.ino, dev: i.dev, mount: i.mount, dir: i.dir, links: 1, mode: i.durMode}
 		made[i] = n
 		if what, ok := fate[i]; ok {
 			if what == modeOnly || what == whole {
@@ -189,7 +189,7 @@ func (f *FS) after(v choices, pick []int) *FS {
 // Live is a copy of what is visible now, all of it durable: what a process
 // finds after a kill.
 func (f *FS) Live() *FS {
-	out := &FS{locks: map[string]bool{}, inos: f.inos, Umask: f.Umask, Whole: f.Whole, NoLinks: f.NoLinks}
+	out := &FS{locks: map[string]bool{}, inos: f.inos, devs: f.devs, Umask: f.Umask, Whole: f.Whole, NoLinks: f.NoLinks}
 	made := map[*inode]*inode{}
 	var build func(i *inode) *inode
 	build = func(i *inode) *inode {
@@ -197,7 +197,7 @@ func (f *FS) Live() *FS {
 			n.links++
 			return n
 		}
-		n := &inode{ino: i.ino, dir: i.dir, links: 1, mode: i.mode, durMode: i.mode, data: i.data, durData: i.data}
+		n := &inode{ino: i.ino, dev: i.dev, mount: i.mount, dir: i.dir, links: 1, mode: i.mode, durMode: i.mode, data: i.data, durData: i.data}
 		made[i] = n
 		if i.dir {
 			n.kids, n.durKids = map[string]*inode{}, map[string]*inode{}
