@@ -81,12 +81,16 @@ func replacedCAs(w *World, existing *store.Existing, files []layout.File, stayin
 	for i, f := range files {
 		planned[i] = storeFile(f).Planned()
 	}
+	stays := make(map[string]bool, len(staying))
+	for _, p := range staying {
+		stays[p] = true
+	}
 	var cas []*x509.Certificate
 	for _, c := range existing.Changes(planned) {
 		if c.What != store.Overwrite && c.What != store.Takeover && c.What != store.Remove {
 			continue
 		}
-		if e := existing.Entry(c.Path); slices.Contains(staying, c.Path) || e != nil && !trust(e.Kind) {
+		if e := existing.Entry(c.Path); stays[c.Path] || e != nil && !trust(e.Kind) {
 			continue
 		}
 		certs := heldAt(w, existing.Dir, c.Path).Certificates
