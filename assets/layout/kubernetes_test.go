@@ -57,7 +57,25 @@ func clusters(t testing.TB) map[string]*certs.Set {
 	return map[string]*certs.Set{
 		"kubernetes-one":   kubernetes(t, nil, nil),
 		"kubernetes-three": kubernetes(t, threeNodes, nil),
+		"k3s-three":        cluster(t, "k3s", threeNodes, nil),
+		"consul-three":     cluster(t, "consul", threeNodes, nil),
+		"consul-one":       cluster(t, "consul", nil, map[string]string{"node.addresses": "10.0.0.10", "consul.clients": "auto-encrypt"}),
+		"nats-all":         cluster(t, "nats", nil, map[string]string{"nats.gateways": "here", "nats.leafnodes": "here", "nats.verify": "verify-and-map"}),
 	}
+}
+
+// cluster is a set of a profile of others than Kubernetes' own people.
+func cluster(t testing.TB, profile string, nodes []topology.Node, facts map[string]string) *certs.Set {
+	t.Helper()
+	p, err := profiles.Load(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, problems := topology.ResolveNodes(p, facts, nodes)
+	for _, problem := range problems {
+		t.Fatal(problem)
+	}
+	return made(t, issue.Request{Topology: top})
 }
 
 func TestGoldenOfKubernetes(t *testing.T) {

@@ -74,15 +74,16 @@ func (j *job) placesText() string {
 
 func (j *job) nodeTable(p *page) {
 	var rows [][]string
+	trees := j.trees()
 	for _, role := range []topology.Role{topology.ControlPlane, topology.Worker} {
-		for _, n := range j.t.Nodes {
+		for _, n := range trees {
 			if n.Role == role && len(rows) < maxListed {
 				rows = append(rows, []string{code(n.Name), strings.Join(n.Addresses, ", "), string(role), code(nodesDir + n.Name)})
 			}
 		}
 	}
 	p.table([]string{"node", "addresses", "role", "its tree"}, rows)
-	if n := len(j.t.Nodes); n > len(rows) {
+	if n := len(trees); n > len(rows) {
 		p.text("And %d more, each in its directory.", n-len(rows))
 	}
 }

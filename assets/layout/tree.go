@@ -129,6 +129,36 @@ func (j *job) here() []topology.Node {
 	return j.t.Nodes
 }
 
+// trees are the nodes that have a tree: for some a profile has nothing, as k3s'
+// for agents. What one node of a role has, all of the role have.
+func (j *job) trees() []topology.Node {
+	roles := map[string]topology.Role{}
+	for _, n := range j.t.Nodes {
+		roles[n.Name] = n.Role
+	}
+	own, shared := map[topology.Role]bool{}, map[topology.Per]bool{}
+	for i := range j.t.Slots {
+		s := &j.t.Slots[i]
+		switch written := s.Files != (topology.Files{}) || len(j.confs[s.ID]) > 0; {
+		case written && s.Node != "":
+			own[roles[s.Node]] = true
+		case written:
+			shared[s.On] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(j.t.Nodes), func(n topology.Node) bool {
+		if own[n.Role] {
+			return false
+		}
+		for on := range shared {
+			if on.Copied(n) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // homes are the directories that a file is written to: its node's tree, or for
 // a file of the cluster treeDir and the trees of the nodes that need a copy. A
 // CA's key is copied to control planes alone, whatever the profile says.
@@ -142,7 +172,7 @@ func (j *job) homes(node string, on topology.Per, caKey bool) iter.Seq[string] {
 			return
 		}
 		for _, n := range j.here() {
-			if n.Role != topology.ControlPlane && (on != topology.PerNode || caKey) {
+			if !on.Copied(n) || caKey && n.Role != topology.ControlPlane {
 				continue
 			}
 			if !yield(nodesDir + n.Name + "/") {
@@ -155,7 +185,7 @@ func (j *job) homes(node string, on topology.Per, caKey bool) iter.Seq[string] {
 func (j *job) nodeLines() []byte {
 	var out []byte
 	for _, role := range []topology.Role{topology.ControlPlane, topology.Worker} {
-		for _, n := range j.t.Nodes {
+		for _, n := range j.trees() {
 			if n.Role == role && len(n.Addresses) > 0 {
 				out = append(out, n.Name+" "+n.Addresses[0]+" "+string(role)+"\n"...)
 			}

@@ -38,7 +38,7 @@ func Names() []string {
 	return names
 }
 
-var order = []string{"tectonic", "kubernetes", "calico"}
+var order = []string{"tectonic", "kubernetes", "calico", "k3s", "consul", "nats"}
 
 func rank(name string) int {
 	if i := slices.Index(order, name); i >= 0 {

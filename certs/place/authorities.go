@@ -11,11 +11,12 @@ import (
 
 // What speaks for a CA beside its leaves.
 const (
-	forCACN   = 40 // the CA's common name that we would have issued
-	forCAFlag = 5  // it says CA:TRUE
-	forNewest = 8  // of several certificates of one CA, the one that lasts longest
-	forClose  = 4  // made when the others were, or beside them: only between equals
-	caEnough  = 30 // what a CA needs to be thought of
+	forCACN   = 40      // the CA's common name that we would have issued
+	forCAFlag = 5       // it says CA:TRUE
+	forNewest = 8       // of several certificates of one CA, the one that lasts longest
+	forClose  = 4       // made when the others were, or beside them: only between equals
+	caEnough  = 30      // what a CA needs to be thought of
+	forOne    = 1 << 20 // that it is anything at all: above every sum of the others
 )
 
 // votes are what a CA's leaves say: for each slot the score of the one that fits best.
@@ -216,7 +217,9 @@ func (s *sorter) elect(open []*role, cas []*cert, ballot map[*cert]map[topology.
 	for i := range open {
 		for j := range cas {
 			if table[i][j].score >= caEnough {
-				edges = append(edges, edge{i, j, table[i][j].score})
+				// A CA that nobody else is asks to be somebody, however many of its
+				// leaves another has signed: first as many CAs as can be, then the best.
+				edges = append(edges, edge{i, j, forOne + table[i][j].score})
 			}
 		}
 	}

@@ -177,10 +177,13 @@ func TestAFaultyCAIsStillInItsSlot(t *testing.T) {
 // have put in: other CAs' names, other subjects, no spare name.
 func TestBareCertificatesFindTheirSlots(t *testing.T) {
 	for _, w := range worlds(t) {
+		if w.name == "nats with all" {
+			continue // routes and gateways want the same of a certificate, so that its name alone tells them apart
+		}
 		cas := map[topology.AuthorityID]*certs.Pair{}
 		for i, a := range w.topo.Authorities {
 			key := newKey(t)
-			cas[a.ID] = &certs.Pair{Key: key, Certificates: []*x509.Certificate{sign(t, caTemplate([]string{"Berlin", "Tokyo", "Quito", "Accra"}[i]), nil, key)}}
+			cas[a.ID] = &certs.Pair{Key: key, Certificates: []*x509.Certificate{sign(t, caTemplate([]string{"Berlin", "Tokyo", "Quito", "Accra", "Oslo"}[i]), nil, key)}}
 		}
 		var items []item
 		for i := range w.topo.Slots {

@@ -230,10 +230,10 @@ func TestOneCAForSeveralAuthorities(t *testing.T) {
 // Of two clusters in one pile, the one that the facts describe is sorted, and
 // its CAs with it, even where no fact is in them.
 func TestTheFactsDecideBetweenTwoClusters(t *testing.T) {
-	for _, profile := range []string{"tectonic", "kubernetes", "calico"} {
+	for _, profile := range []string{"tectonic", "kubernetes", "calico", "k3s", "consul", "nats"} {
 		mine := map[string]string{"cluster.name": "mine", "node.addresses": "10.0.0.10"}
 		theirs := map[string]string{"cluster.name": "theirs", "node.addresses": "10.9.0.10"}
-		if profile != "kubernetes" {
+		if !slices.Contains([]string{"kubernetes", "k3s", "consul"}, profile) {
 			delete(mine, "node.addresses")
 			delete(theirs, "node.addresses")
 		}

@@ -113,6 +113,12 @@ func worlds(t testing.TB) []*world {
 			{"kubernetes with nodes", "kubernetes", nil, fleet},
 			{"calico", "calico", nil, nil},
 			{"calico with a certificate for each", "calico", map[string]string{"etcd.clients": "each", "typha.client-uri": "spiffe://example.org/felix"}, nil},
+			{"k3s", "k3s", map[string]string{"node.addresses": "10.0.0.10"}, nil},
+			{"k3s with nodes", "k3s", nil, fleet},
+			{"consul", "consul", map[string]string{"node.addresses": "10.0.0.10"}, nil},
+			{"consul with nodes", "consul", nil, fleet},
+			{"nats", "nats", nil, nil},
+			{"nats with all", "nats", map[string]string{"nats.gateways": "here", "nats.leafnodes": "here"}, nil},
 			{"calico, enterprise", "calico", map[string]string{"calico.install": "enterprise-2.3"}, nil},
 		} {
 			allWorlds = append(allWorlds, newWorld(t, w.name, resolve(t, w.profile, w.facts, w.nodes)))

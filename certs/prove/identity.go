@@ -49,8 +49,34 @@ func (x explainer) identity(seen *tls.ConnectionState) error {
 		return x.typha(client)
 	case topology.IdentityFrontProxy:
 		return x.frontProxy(client, opening)
+	case topology.IdentityName:
+		return x.named(client, opening)
 	}
 	return nil
+}
+
+// named is a server that wants one of several names in the client's
+// certificate, as Consul's servers want that of a server (tlsutil,
+// AuthorizeServerConn).
+func (x explainer) named(client *x509.Certificate, opening string) error {
+	var err error
+	var first string
+	for _, n := range x.edge.From {
+		if err = client.VerifyHostname(n.Value); err == nil {
+			return nil
+		}
+		if first == "" {
+			first = n.Value
+		}
+	}
+	if err == nil {
+		return nil // the facts left no name to ask for
+	}
+	x.h.Error = message(err)
+	f := nameFault(x.edge.Client.Slot, client, first)
+	f.what = "the name that the server asks of its clients is not among those of the certificate"
+	x.set(x.edge.Client.Slot, opening, f)
+	return err
 }
 
 // from is where the client dials from: the addresses of its node, of the

@@ -66,6 +66,13 @@ func TestEveryWorldConnects(t *testing.T) {
 		"calico by both":            worldOf(t, "calico", both),
 		"calico, a client each":     worldOf(t, "calico", map[string]string{"etcd.clients": "each", "calico.install": "enterprise-2.3"}),
 		"calico, etcd elsewhere":    worldOf(t, "calico", map[string]string{"etcd.server": "elsewhere"}),
+		"k3s, one server":           worldOf(t, "k3s", map[string]string{"node.addresses": "10.0.0.10", "apiserver.names": "api.internal,203.0.113.7"}),
+		"k3s, three servers":        worldOf(t, "k3s", nil, fleet(3, 2)...),
+		"consul, one server":        worldOf(t, "consul", map[string]string{"node.addresses": "10.0.0.10"}),
+		"consul, client agents":     worldOf(t, "consul", map[string]string{"consul.datacenter": "eu-1"}, fleet(3, 2)...),
+		"consul, auto-encrypt":      worldOf(t, "consul", map[string]string{"consul.clients": "auto-encrypt"}, fleet(3, 2)...),
+		"nats":                      worldOf(t, "nats", nil),
+		"nats, with all":            worldOf(t, "nats", map[string]string{"nats.gateways": "here", "nats.leafnodes": "here", "nats.verify": "verify-and-map", "nats.hosts": "10.0.0.1,fd00::1,a.example.com"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := issued(t, topo)
@@ -81,10 +88,8 @@ func TestEveryWorldConnects(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, o := range os {
-				c, s := topo.Slot(o.Client), topo.Slot(o.Server)
-				// The front proxy's door is modelled on the API server's certificate.
-				if o.Open && !o.Allowed && c.Authority != s.Authority && c.Authority != "front-proxy" {
-					t.Errorf("%s opens %s across authorities", o.Client, o.Server)
+				if c := topo.Slot(o.Client); o.Open && c.Authority != o.Trust {
+					t.Errorf("%s opens %s, which takes the clients of %s", o.Client, o.Server, o.Trust)
 				}
 			}
 		})
@@ -124,6 +129,42 @@ func TestTyphaReadsCNOrURI(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.refused)
 			}
 		})
+	}
+}
+
+// A Consul server takes for a server only who has a server's name, whatever CA
+// has signed for it.
+func TestAServerAsksForAName(t *testing.T) {
+	topo := worldOf(t, "consul", nil, fleet(2, 1)...)
+	set := issued(t, topo)
+	asks := func(names ...string) []Handshake {
+		for i := range topo.Edges {
+			if topo.Edges[i].Base == "servers" {
+				topo.Edges[i].From = nil
+				for _, n := range names {
+					topo.Edges[i].From = append(topo.Edges[i].From, topology.Name{Kind: topology.DNSName, Value: n})
+				}
+			}
+		}
+		hs, err := Edges(t.Context(), Input{Set: set, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Failed(hs)
+	}
+	for _, names := range [][]string{{"server.dc1.consul"}, {"server.dc2.consul", "SERVER.dc1.consul"}} {
+		if failed := asks(names...); len(failed) > 0 {
+			t.Errorf("%v: %+v", names, failed[0])
+		}
+	}
+	failed := asks("server.dc2.consul")
+	if len(failed) == 0 {
+		t.Fatal("a server of another datacenter is let in")
+	}
+	for _, h := range failed {
+		if h.Blame.Base() != "agent/server" || h.Needs != "DNS:server.dc2.consul" || !strings.Contains(h.Problem, "asks of its clients") || !strings.Contains(h.Error, "server.dc2.consul") {
+			t.Errorf("%+v", h)
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	PerCluster      Per = ""              // one for the cluster
 	PerNode         Per = "node"          // one for each node
 	PerControlPlane Per = "control-plane" // one for each control-plane node
+	PerWorker       Per = "worker"        // one for each node that is no control plane
 )
 
 // Names under which templates reach the nodes. Those of one node have values
@@ -155,11 +156,37 @@ func instances(per Per, nodes []Node) []*Node {
 	}
 	var out []*Node
 	for i := range nodes {
-		if per == PerNode || nodes[i].Role == ControlPlane {
+		if per.has(&nodes[i]) {
 			out = append(out, &nodes[i])
 		}
 	}
 	return out
+}
+
+// PerNowhere is, of a file of the cluster, that no node's tree holds a copy: it
+// is for people.
+const PerNowhere Per = "nowhere"
+
+// has says whether there is one on a node; of what is the cluster's there is none.
+func (p Per) has(n *Node) bool {
+	switch p {
+	case PerNode:
+		return true
+	case PerControlPlane:
+		return n.Role == ControlPlane
+	case PerWorker:
+		return n.Role != ControlPlane
+	}
+	return false
+}
+
+// Copied says whether a node's tree holds a copy of a file that is the
+// cluster's: where the profile is silent, a control plane's does.
+func (p Per) Copied(n Node) bool {
+	if p == PerCluster {
+		p = PerControlPlane
+	}
+	return p.has(&n)
 }
 
 // At is the slot's name on a node.

@@ -354,8 +354,8 @@ type SlotSpec struct {
 	Usages     []Usage       `yaml:"usages"`
 	Requires   Requirement   `yaml:"requires"`
 	Optional   bool          `yaml:"optional"`   // bring-certs may leave it out: it is made here then
-	Per        Per           `yaml:"per"`        // node or control-plane: one for each; empty: one for the cluster
-	On         Per           `yaml:"on"`         // of one for the cluster: the nodes whose tree holds a copy; empty: control-plane
+	Per        Per           `yaml:"per"`        // node, control-plane or worker: one for each; empty: one for the cluster
+	On         Per           `yaml:"on"`         // of one for the cluster: the nodes whose tree holds a copy, or nowhere; empty: control-plane
 	When       string        `yaml:"when"`       // the condition under which it is there
 	Variants   []SlotVariant `yaml:"variants"`   // what is different under a condition; the first that holds counts
 	Algorithms []string      `yaml:"algorithms"` // allowed algorithms; empty: those of the profile
@@ -396,6 +396,8 @@ const (
 	IdentityTypha Identity = "typha"
 	// IdentityFrontProxy admits the common names of the client's slot alone.
 	IdentityFrontProxy Identity = "front-proxy"
+	// IdentityName admits a certificate that has one of the names of From.
+	IdentityName Identity = "name"
 )
 
 // EdgeSpec is one TLS connection of the running cluster.
@@ -405,7 +407,7 @@ type EdgeSpec struct {
 	Client   End         `yaml:"client"`
 	Server   End         `yaml:"server"`
 	Dials    []NameSpec  `yaml:"dials"`    // each host name and address that the client uses
-	From     []NameSpec  `yaml:"from"`     // the addresses and names that the client dials from; empty: those of Dials
+	From     []NameSpec  `yaml:"from"`     // the addresses and names that the client dials from, or with identity name must have; empty: those of Dials
 	When     string      `yaml:"when"`     // the condition under which it is there
 	ServerCA AuthorityID `yaml:"serverCA"` // whose certificate the client trusts; empty: the server is not verified
 	ClientCA AuthorityID `yaml:"clientCA"` // whose certificate the server trusts; empty: no client certificate asked
@@ -423,7 +425,7 @@ type Kubeconfig struct {
 	CA      AuthorityID `yaml:"ca"`
 	Purpose string      `yaml:"purpose"`
 	User    string      `yaml:"user"` // its name in the file; empty: the CN of the slot
-	Per     Per         `yaml:"per"`  // node or control-plane: one for each
+	Per     Per         `yaml:"per"`  // node, control-plane or worker: one for each
 	When    string      `yaml:"when"` // the condition under which it is there
 	// Servers take the place of Server under a condition; the first that holds
 	// counts.

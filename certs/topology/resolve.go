@@ -131,7 +131,7 @@ func (r *resolver) kubeconfigs() {
 func (r *resolver) server(k Kubeconfig) string {
 	text := k.Server
 	for _, v := range k.Servers {
-		if r.met(v.When) && (v.Per != PerControlPlane || r.node != nil && r.node.Role == ControlPlane) {
+		if r.met(v.When) && (v.Per == PerCluster || r.node != nil && v.Per.has(r.node)) {
 			text = v.Server
 			break
 		}

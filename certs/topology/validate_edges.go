@@ -28,8 +28,11 @@ func (v *validator) edges() {
 		if e.ClientCA != "" && e.Client.Slot == "" {
 			v.bad(path+".client.slot", "is needed: the server asks for a client certificate")
 		}
-		if !slices.Contains([]Identity{IdentityNone, IdentityKubernetes, IdentityPeer, IdentityTypha, IdentityFrontProxy}, e.Identity) {
-			v.bad(path+".identity", "must be kubernetes, etcd-peer, typha, front-proxy or left out, not %q", e.Identity)
+		if !slices.Contains([]Identity{IdentityNone, IdentityKubernetes, IdentityPeer, IdentityTypha, IdentityFrontProxy, IdentityName}, e.Identity) {
+			v.bad(path+".identity", "must be kubernetes, etcd-peer, typha, front-proxy, name or left out, not %q", e.Identity)
+		}
+		if e.Identity == IdentityName && len(e.From) == 0 {
+			v.bad(path+".from", "is empty: with identity name the server wants one of these names in the client's certificate")
 		}
 		v.names(path+".dials", e.Dials)
 		v.names(path+".from", e.From)
@@ -62,8 +65,8 @@ func (v *validator) rest() {
 			at := fmt.Sprintf("%s.servers[%d]", path, j)
 			v.when(at+".when", o.When)
 			v.expr(at+".server", o.Server)
-			if !slices.Contains([]Per{PerCluster, PerNode, PerControlPlane}, o.Per) {
-				v.bad(at+".per", "must be node, control-plane or left out, not %q", o.Per)
+			if !slices.Contains(pers, o.Per) {
+				v.bad(at+".per", "must be node, control-plane, worker or left out, not %q", o.Per)
 			}
 		}
 		v.expr(path+".server", k.Server)

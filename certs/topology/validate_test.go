@@ -94,7 +94,10 @@ func TestEachMistakeInAProfileIsNamed(t *testing.T) {
 		{"edge's CA for the server", func(p *Profile) { p.Edges[0].ServerCA = "x" }, `edges[0].serverCA: unknown authority "x"`},
 		{"edge's CA for the client", func(p *Profile) { p.Edges[0].ClientCA = "x" }, `edges[0].clientCA: unknown authority "x"`},
 		{"client CA without a client", func(p *Profile) { p.Edges[0].Client.Slot = "" }, "edges[0].client.slot: is needed: the server asks for a client certificate"},
-		{"edge's identity", func(p *Profile) { p.Edges[0].Identity = "uri" }, `edges[0].identity: must be kubernetes, etcd-peer, typha, front-proxy or left out, not "uri"`},
+		{"edge's identity", func(p *Profile) { p.Edges[0].Identity = "uri" }, `edges[0].identity: must be kubernetes, etcd-peer, typha, front-proxy, name or left out, not "uri"`},
+		{"edge that asks for no name", func(p *Profile) { p.Edges[0].Identity = IdentityName }, "edges[0].from: is empty: with identity name the server wants one of these names in the client's certificate"},
+		{"slot's per", func(p *Profile) { p.Slots[1].Per = "nowhere" }, `slots[1].per: must be node, control-plane, worker or left out, not "nowhere"`},
+		{"slot's on", func(p *Profile) { p.Slots[1].On = "master" }, `slots[1].on: must be node, control-plane, worker, nowhere or left out, not "master"`},
 		{"edge's dials", func(p *Profile) { p.Edges[0].Dials[0].Host = "{{x}}" }, `edges[0].dials[0].host: unknown fact "x"`},
 		{"kubeconfig's slot", func(p *Profile) {
 			p.Slots[1].Consumers = nil

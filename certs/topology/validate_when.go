@@ -25,16 +25,17 @@ func (v *validator) when(path, s string) {
 	}
 }
 
+// pers are what there can be one each of.
+var pers = []Per{PerCluster, PerNode, PerControlPlane, PerWorker}
+
 // conditions checks what a slot is there for, and how it differs.
 func (v *validator) conditions(path string, s SlotSpec) {
 	v.when(path+".when", s.When)
-	for _, p := range []struct {
-		field string
-		per   Per
-	}{{"per", s.Per}, {"on", s.On}} {
-		if !slices.Contains([]Per{PerCluster, PerNode, PerControlPlane}, p.per) {
-			v.bad(path+"."+p.field, "must be node, control-plane or left out, not %q", p.per)
-		}
+	if !slices.Contains(pers, s.Per) {
+		v.bad(path+".per", "must be node, control-plane, worker or left out, not %q", s.Per)
+	}
+	if s.On != PerNowhere && !slices.Contains(pers, s.On) {
+		v.bad(path+".on", "must be node, control-plane, worker, nowhere or left out, not %q", s.On)
 	}
 	if s.Per != PerCluster && (v.fact(nodeName) == nil || v.fact(nodeAddresses) == nil) {
 		v.bad(path+".per", "needs the facts node.name and node.addresses, for the cluster of one node")

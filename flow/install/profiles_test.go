@@ -30,7 +30,7 @@ func TestTheProfileOfTheDocumentation(t *testing.T) {
 	if !found || !closed {
 		t.Fatal("docs/profiles.md has no YAML block")
 	}
-	p, err := profiles.Parse("nats.yaml", []byte(text))
+	p, err := profiles.Parse("my-nats.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

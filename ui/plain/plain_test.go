@@ -123,6 +123,9 @@ func TestEnterAcceptsEverything(t *testing.T) {
 		{"tectonic", enter(40)},
 		{"calico", append([]string{"3"}, enter(60)...)},
 		{"kubernetes", append([]string{"2", "", "", "", "", "", "", "", "10.0.0.10"}, enter(60)...)},
+		{"k3s", append([]string{"4", "", "", "", "", "", "", "10.0.0.10"}, enter(60)...)},
+		{"consul", append([]string{"5", "", "", "", "", "", "", "", "", "10.0.0.10"}, enter(60)...)},
+		{"nats", append([]string{"6"}, enter(60)...)},
 	} {
 		t.Run(c.profile, func(t *testing.T) {
 			disk := afero.NewMemMapFs()
