@@ -184,7 +184,7 @@ func (p *plan) authorities() {
 func (p *plan) signs(a *topology.Authority) bool {
 	for i := range p.Topology.Slots {
 		s := &p.Topology.Slots[i]
-		if s.Kind == topology.Leaf && s.Authority == a.ID && p.makes(s) && empty(p.Signed[s.ID]) {
+		if s.Kind == topology.Leaf && s.Authority == a.ID && p.makes(s) && empty(p.Signed[s.ID]) && empty(p.Kept[s.ID]) {
 			return true
 		}
 	}
@@ -232,6 +232,10 @@ func (p *plan) bringCA(a *topology.Authority, slot *topology.Slot, pair *certs.P
 		p.set.Pairs[a.Slot] = pair // all that it signs was signed elsewhere
 		return
 	}
+	if p.Subordinate[a.ID] && p.keepCA(a, slot) {
+		p.set.Above[a.ID] = pair // whose key may be anywhere
+		return
+	}
 	ca, err := NewCA(slot.ID, pair, p.Now)
 	if err != nil {
 		p.bad(err)
@@ -240,10 +244,6 @@ func (p *plan) bringCA(a *topology.Authority, slot *topology.Slot, pair *certs.P
 	if !p.Subordinate[a.ID] {
 		p.set.Pairs[a.Slot] = pair
 		p.brought[a.ID] = ca
-		return
-	}
-	if p.keepCA(a, slot) {
-		p.set.Above[a.ID] = pair
 		return
 	}
 	p.bad(AllowedFor(slot, p.Algorithm))

@@ -165,3 +165,6 @@ func namesText(slot *topology.Slot) string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// OtherAlgorithm says whether a public key is of another algorithm.
+func OtherAlgorithm(pub crypto.PublicKey, a Algorithm) bool { return otherAlgorithm(pub, a) != "" }

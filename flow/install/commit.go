@@ -39,6 +39,9 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 		return flow.Receipt{}, err
 	}
 	defer tx.Abort() // does nothing after a commit
+	if err := w.Earlier.still(tx.Existing()); err != nil {
+		return flow.Receipt{}, err
+	}
 	if err := stage(ctx, tx, p, progress); err != nil {
 		return flow.Receipt{}, err
 	}

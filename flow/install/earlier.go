@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -19,7 +20,9 @@ import (
 	"certwright/assets/layout"
 	"certwright/assets/store"
 	"certwright/certs"
+	"certwright/certs/check"
 	"certwright/certs/issue"
+	"certwright/certs/prove"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -55,12 +58,48 @@ type Earlier struct {
 	Anew func(*topology.Slot) bool
 	// Handed are pairs that take the place of the earlier ones.
 	Handed map[topology.SlotID]*certs.Pair
+	// Excuse says which findings and failed handshakes the set has already, in
+	// what stays: they are no reason to refuse the rest. Nil: none.
+	Excuse *Excuse
 	// Within makes certificates anew that end within it; 0: those that ended.
 	Within time.Duration
 
 	w     *World
 	slots map[topology.SlotID]slotFiles
 	kept  map[topology.SlotID]bool // CAs, "" being the root
+}
+
+// Excuse is what a set that is carried on may have wrong with it as before.
+type Excuse struct {
+	Finding   func(check.Finding) bool
+	Handshake func(prove.Handshake) bool
+}
+
+// unexcused is what remains to be held against the new set.
+func (e *Earlier) unexcused(failed []prove.Handshake, findings []check.Finding) ([]prove.Handshake, bool) {
+	bad := func(f check.Finding) bool { return f.Severity == check.Error }
+	if e == nil || e.Excuse == nil {
+		return failed, slices.ContainsFunc(findings, bad)
+	}
+	failed = slices.DeleteFunc(slices.Clone(failed), e.Excuse.Handshake)
+	return failed, slices.ContainsFunc(findings, func(f check.Finding) bool { return bad(f) && !e.Excuse.Finding(f) })
+}
+
+// still says, under the lock, whether the set is the one that was read: another
+// run may have written it meanwhile, and what it issued must not be undone.
+func (e *Earlier) still(now *store.Existing) error {
+	if e == nil {
+		return nil
+	}
+	same := now.Manifest != nil && now.Manifest.Created.Equal(e.Manifest.Created) &&
+		slices.EqualFunc(now.Manifest.Files, e.Manifest.Files, func(a, b store.Entry) bool { return a.Path == b.Path && a.SHA256 == b.SHA256 })
+	if same {
+		return nil
+	}
+	return &store.Error{
+		Kind: store.Locked, Path: e.Dir, Err: errors.New("another run has written it since it was read"),
+		State: "nothing was changed", Next: "run again",
+	}
 }
 
 // slotFiles are the entries of the manifest that hold a slot's pair; -1 for none.

@@ -362,6 +362,10 @@ func (g *gatherer) all(ctx context.Context) (map[topology.SlotID]*certs.Pair, []
 			if err := context.Cause(ctx); err != nil {
 				return nil, nil, nil, err
 			}
+			if e := g.w.Earlier; e != nil && e.Handed[slot.ID] != nil && !g.a.Plan.Components[c.ID].Intermediate {
+				pairs[slot.ID] = e.Handed[slot.ID] // as the set has it, whatever became of the files it came from
+				continue
+			}
 			given := !g.a.Sources[flow.Field{Slot: slot.ID, Part: flow.PartCert}].Empty() || !g.a.Sources[flow.Field{Slot: slot.ID, Part: flow.PartKey}].Empty()
 			if !given {
 				if !slot.Optional {
@@ -378,7 +382,7 @@ func (g *gatherer) all(ctx context.Context) (map[topology.SlotID]*certs.Pair, []
 			case v.Pair == nil && check.OK(v.Findings):
 				findings = append(findings, missing(slot, "no certificate was", mode))
 			case v.Pair != nil && v.Pair.Key == nil && g.a.Plan.Offline(c.ID):
-				if len(g.a.Signed) == 0 {
+				if len(g.a.Signed) == 0 && g.w.Earlier == nil {
 					findings = append(findings, elsewhere(slot))
 				}
 				pairs[slot.ID] = v.Pair

@@ -185,7 +185,11 @@ func proveSet(ctx context.Context, w *World, p *flow.Prepared, g *gatherer, prog
 	if p.Openings, err = prove.Reach(ctx, in); err != nil {
 		return err
 	}
-	if failed := prove.Failed(p.Handshakes); len(failed) > 0 || !check.OK(p.Findings) {
+	failed := prove.Failed(p.Handshakes)
+	if len(failed) == 0 && check.OK(p.Findings) {
+		return nil
+	}
+	if failed, bad := w.Earlier.unexcused(failed, p.Findings); len(failed) > 0 || bad {
 		return &Refusal{Findings: p.Findings, Handshakes: failed}
 	}
 	return nil

@@ -17,10 +17,26 @@ import (
 
 // Bench judges what CAs elsewhere signed for keys that were made here, by the
 // same rules as what a person brings. Use NewBench.
-type Bench struct{ g *gatherer }
+type Bench struct {
+	g     *gatherer
+	trust map[topology.AuthorityID]*material.Document
+}
 
 // NewBench is for one set of answers; files that they name are read once.
-func NewBench(w *World, a *flow.Answers) *Bench { return &Bench{w.gatherer(a)} }
+func NewBench(w *World, a *flow.Answers) *Bench {
+	return &Bench{w.gatherer(a), map[topology.AuthorityID]*material.Document{}}
+}
+
+// Trust takes a CA for an authority, in place of what the answers name: that of
+// a set which is renewed.
+func (b *Bench) Trust(a topology.AuthorityID, ca *material.Document) { b.trust[a] = ca }
+
+func (b *Bench) ca(a topology.AuthorityID) *material.Document {
+	if doc := b.trust[a]; doc != nil {
+		return doc
+	}
+	return b.g.caDocument(a)
+}
 
 // CA is the verdict on the CA that was brought for an authority.
 func (b *Bench) CA(slot topology.SlotID) flow.Verdict { return b.g.judge(slot) }
@@ -29,7 +45,7 @@ func (b *Bench) CA(slot topology.SlotID) flow.Verdict { return b.g.judge(slot) }
 // it as far as they came with it. key is nil while it is sealed: then nothing is
 // said of it. The pair is nil when the certificate cannot be used.
 func (b *Bench) Judge(slot *topology.Slot, chain []*x509.Certificate, file string, key crypto.Signer) (*certs.Pair, []check.Finding) {
-	ca := b.g.caDocument(slot.Authority)
+	ca := b.ca(slot.Authority)
 	cert := &material.Document{Name: file, Format: material.FormatPEM}
 	for _, c := range chain {
 		cert.Certificates = append(cert.Certificates, material.Certificate{X509: c, Label: "CERTIFICATE"})
@@ -58,7 +74,7 @@ func (b *Bench) others(own topology.AuthorityID) map[topology.AuthorityID]*x509.
 		if a.ID == own {
 			continue
 		}
-		if doc := b.g.caDocument(a.ID); doc != nil {
+		if doc := b.ca(a.ID); doc != nil {
 			if c := firstCA(doc); c != nil {
 				out[a.ID] = c
 			}

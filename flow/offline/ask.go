@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,10 +29,11 @@ type Wanted struct {
 	Dir        string // of the round
 	Passphrase []byte // seals the keys
 	Work       int    // as in install.CAKeys
-	// Slots are those of Due that are asked for; nil: all.
-	Slots []topology.SlotID
-	// Renews is the set that the certificates go into; empty for a new one.
+	// Renews is the set that the certificates go into; empty for a new one. Then
+	// Slots are asked for and no others, of CAs.
 	Renews string
+	Slots  []topology.SlotID
+	CAs    map[topology.AuthorityID]*x509.Certificate
 }
 
 // Asked is a round in memory, ready to be written.
@@ -49,8 +49,11 @@ type Asked struct {
 // was brought could not sign what is asked for. It touches nothing.
 func Ask(ctx context.Context, w *install.World, a *flow.Answers, want Wanted) (*Asked, error) {
 	due := Due(a)
-	if want.Slots != nil {
-		due = slices.DeleteFunc(due, func(s *topology.Slot) bool { return !slices.Contains(want.Slots, s.ID) })
+	if want.Renews != "" {
+		due = nil
+		for _, id := range want.Slots {
+			due = append(due, a.Topology.Slot(id))
+		}
 	}
 	if len(due) == 0 {
 		return nil, errors.New("nothing is to be asked for: no component has a CA whose key is elsewhere; write one as {mode: bring-ca, ca: {cert: FILE, offline: true}}")
@@ -59,9 +62,12 @@ func Ask(ctx context.Context, w *install.World, a *flow.Answers, want Wanted) (*
 	if err := apart(w, a, out.Dir, want); err != nil {
 		return nil, err
 	}
-	cas, err := out.cas(w, a, due)
-	if err != nil {
-		return out, err
+	cas := want.CAs
+	if want.Renews == "" {
+		var err error
+		if cas, err = out.cas(w, a, due); err != nil {
+			return out, err
+		}
 	}
 	keys, err := makeKeys(ctx, w, a, due)
 	if err != nil {

@@ -97,7 +97,7 @@ func listed(e *store.Existing, p string) bool {
 // judged anew whenever it is read, and does not count.
 func (r *Round) untouched() error {
 	for _, f := range r.existing.Files {
-		matters := f.Path == StateFile || f.Path == PlanFile || f.Path == KeysFile || strings.HasSuffix(f.Path, ".csr")
+		matters := f.Path == StateFile || f.Path == PlanFile || f.Path == KeysFile || strings.HasSuffix(f.Path, ".csr") || strings.HasSuffix(f.Path, "/"+caFile)
 		if f.Entry == nil || !matters {
 			continue
 		}
@@ -214,6 +214,22 @@ type returned struct {
 	file  string
 }
 
+// bench judges against the CAs that the plan names, or that the set has which is
+// renewed.
+func (r *Round) bench() *install.Bench {
+	b := install.NewBench(r.w, r.Answers)
+	if r.State.Renews == "" {
+		return b
+	}
+	for _, q := range r.requests {
+		name := home(q.Authority) + caFile
+		if data, err := r.read(name, material.MaxCertificates); err == nil {
+			b.Trust(q.Authority, material.Parse(material.Input{Name: name, Data: data}))
+		}
+	}
+	return b
+}
+
 // Sealed says whether the keys are here to be opened.
 func (r *Round) Sealed() error {
 	if _, err := r.read(KeysFile, maxKeys); err != nil {
@@ -250,7 +266,7 @@ func (r *Round) Complete(passphrase []byte) (map[topology.SlotID]*certs.Pair, er
 			keys[material.PublicKeyFingerprint(signer.Public())] = signer
 		}
 	}
-	bench, out := install.NewBench(r.w, r.Answers), map[topology.SlotID]*certs.Pair{}
+	bench, out := r.bench(), map[topology.SlotID]*certs.Pair{}
 	for _, q := range r.requests {
 		back := r.back[q.Slot]
 		key := keys[material.PublicKeyFingerprint(q.csr.PublicKey)]

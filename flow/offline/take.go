@@ -99,7 +99,7 @@ func (r *Round) Take(ctx context.Context, docs []*material.Document) (*Report, e
 			rep.Strays = append(rep.Strays, check.OtherKey(f.x, f.file, s, r.w.Now()))
 		}
 	}
-	bench := install.NewBench(r.w, r.Answers)
+	bench := r.bench()
 	for i, q := range r.requests {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err

@@ -267,6 +267,8 @@ func stageWords(stage string) string {
 		return "checking the set"
 	case "prove":
 		return "proving each connection by a handshake"
+	case "mixed":
+		return "proving the old set and the new one together"
 	case "seal":
 		return "sealing the keys of the CAs"
 	case "nodes":

@@ -164,7 +164,8 @@ With no command it starts the wizard. Nothing is written before the last step.`,
 	a.installCommand(c)
 	c.AddCommand(
 		a.wizardCommand(), a.demoCommand(), a.applyCommand(), a.validateCommand(), a.topologyCommand(), a.proveCommand(),
-		a.csrCommand(), a.importCommand(), a.inspectCommand(), a.statusCommand(), a.rotateCommand(), a.profilesCommand(), a.rulesCommand(), a.recoverCommand(),
+		a.csrCommand(), a.importCommand(), a.renewCommand(), a.rotateCommand(), a.inspectCommand(), a.statusCommand(),
+		a.profilesCommand(), a.rulesCommand(), a.recoverCommand(),
 		a.completionCommand(c), a.versionCommand(),
 	)
 	return c

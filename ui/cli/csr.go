@@ -96,6 +96,12 @@ func (a *app) readyAnswers(p *plan.Plan) (*flow.Answers, error) {
 
 // csr asks, seals and writes.
 func (a *app) csr(ctx context.Context, ans *flow.Answers, f *roundFlags, want offline.Wanted, output string, dryRun bool) error {
+	asked, err := a.ask(ctx, ans, f, want, dryRun)
+	return a.wroteRequests(output, asked, err)
+}
+
+// ask makes keys and requests, and writes them unless it is a dry run.
+func (a *app) ask(ctx context.Context, ans *flow.Answers, f *roundFlags, want offline.Wanted, dryRun bool) (*offline.Asked, error) {
 	w := a.world()
 	var err error
 	want.Work = a.SealWork
@@ -110,18 +116,15 @@ func (a *app) csr(ctx context.Context, ans *flow.Answers, f *roundFlags, want of
 		err = usage("the private keys are sealed, and there is no terminal to show a passphrase on; give one: --passphrase-file FILE (mode 0600)")
 	}
 	if err != nil {
-		return a.wroteRequests(output, nil, err)
+		return nil, err
 	}
 	defer clear(want.Passphrase)
 	asked, err := offline.Ask(ctx, w, ans, want)
-	if err != nil {
-		return a.wroteRequests(output, asked, err)
-	}
-	if dryRun {
-		return a.wroteRequests(output, asked, nil)
+	if err != nil || dryRun {
+		return asked, err
 	}
 	_, err = asked.Write(ctx, w, f.force)
-	return a.wroteRequests(output, asked, err)
+	return asked, err
 }
 
 // askedJSON is what csr -o json prints.
@@ -133,7 +136,7 @@ type askedJSON struct {
 	Findings []check.Finding `json:"findings"`
 }
 
-func (a *app) wroteRequests(output string, asked *offline.Asked, err error) error {
+func askedSummary(asked *offline.Asked, err error) askedJSON {
 	out := askedJSON{OK: err == nil, Requests: []offline.Entry{}, Findings: []check.Finding{}}
 	if err != nil {
 		out.Error = err.Error()
@@ -143,6 +146,11 @@ func (a *app) wroteRequests(output string, asked *offline.Asked, err error) erro
 		out.Requests = append(out.Requests, asked.State.Requests...)
 		out.Findings = append(out.Findings, asked.Findings...)
 	}
+	return out
+}
+
+func (a *app) wroteRequests(output string, asked *offline.Asked, err error) error {
+	out := askedSummary(asked, err)
 	if output == "json" {
 		if jerr := a.printJSON(out); jerr != nil && err == nil {
 			return jerr
@@ -153,11 +161,15 @@ func (a *app) wroteRequests(output string, asked *offline.Asked, err error) erro
 	if err != nil {
 		return err
 	}
+	a.printRequests(&out)
+	return nil
+}
+
+func (a *app) printRequests(out *askedJSON) {
 	for _, e := range out.Requests {
 		a.printf("  %-28s %s\n", e.Slot, untrusted.Text(e.File))
 	}
 	dir := untrusted.Text(out.Dir)
 	a.printf("%s, and their keys sealed in %s\n", count(len(out.Requests), "signing request"), untrusted.Text(filepath.Join(out.Dir, offline.KeysFile)).Max(1000))
 	a.printf("next: %s says how to sign them; then certwright import %s\n", untrusted.Text(filepath.Join(out.Dir, offline.SignFile)).Max(1000), dir.ShellArg())
-	return nil
 }

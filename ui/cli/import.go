@@ -16,6 +16,7 @@ import (
 	"certwright/flow"
 	"certwright/flow/install"
 	"certwright/flow/offline"
+	"certwright/flow/renew"
 )
 
 // importFlags are the flags of import.
@@ -80,6 +81,7 @@ type importedJSON struct {
 	Strays   []check.Finding  `json:"strays"`
 	Notes    []string         `json:"notes"`
 	Set      *appliedJSON     `json:"set,omitempty"`
+	Restart  []renew.Restart  `json:"restart,omitempty"` // after a renewal
 }
 
 func (a *app) importInto(ctx context.Context, f *importFlags, dir string, sources []string) error {
@@ -186,8 +188,12 @@ func (a *app) completeRound(ctx context.Context, w *install.World, f *importFlag
 		return a.imported(f, out, usage("every certificate is here and kept; the set needs their keys, which are sealed: give their passphrase with --passphrase-file FILE"))
 	}
 	defer clear(pass)
-	if _, err := round.Complete(pass); err != nil {
+	pairs, err := round.Complete(pass)
+	if err != nil {
 		return a.imported(f, out, err)
+	}
+	if set := round.State.Renews; set != "" {
+		return a.renewFrom(ctx, f, out, renew.Options{Dir: set, Handed: pairs})
 	}
 	ans, err := a.unlock(round.Answers, f.keyPassphrase)
 	if err != nil {
@@ -207,6 +213,32 @@ func (a *app) completeRound(ctx context.Context, w *install.World, f *importFlag
 	p, receipt, err := makeSet(ctx, w, ans, f.force)
 	set := appliedSummary(p, receipt, false, err)
 	out.Set = &set
+	return a.imported(f, out, err)
+}
+
+// renewFrom puts what came back into the set that it renews.
+func (a *app) renewFrom(ctx context.Context, f *importFlags, out *importedJSON, o renew.Options) error {
+	if f.out != "" {
+		return usage("--out: these certificates renew the set in %s, and go there", untrusted.Text(o.Dir))
+	}
+	w := a.world()
+	j, err := renew.Look(ctx, w, o)
+	if err != nil {
+		return a.imported(f, out, err)
+	}
+	if _, err := a.unlock(j.Answers, f.keyPassphrase); err != nil {
+		return a.imported(f, out, err)
+	}
+	if f.output != "json" {
+		a.printReport(out)
+	}
+	done := &renewedJSON{Dir: shown(o.Dir), Renewed: j.Renew}
+	err = a.renewHere(ctx, w, &renewFlags{output: f.output, roundFlags: roundFlags{force: f.force}}, j, done)
+	done.Notes = append(done.Notes, j.Notes...)
+	if f.output != "json" {
+		return a.renewed(&renewFlags{output: f.output}, done, err)
+	}
+	out.Set, out.Restart = done.Set, done.Restart
 	return a.imported(f, out, err)
 }
 
