@@ -91,7 +91,9 @@ func (j *Job) onlyWhatWasAsked(p *flow.Prepared, force bool) error {
 	for _, it := range j.Renew {
 		renewed[it.Slot] = true
 	}
+	kinds := map[topology.SlotID]bool{} // a line about files of many nodes names one slot of them
 	for id := range renewed {
+		kinds[id.Base()] = true
 		if p.Set.Pairs[id].Leaf().Equal(j.Old.Pairs[id].Leaf()) {
 			return fmt.Errorf("%s was not issued anew, though it should have been: please report this; nothing was written", id)
 		}
@@ -117,7 +119,7 @@ func (j *Job) onlyWhatWasAsked(p *flow.Prepared, force bool) error {
 			return &Refused{fmt.Sprintf("%s was changed since certwright wrote it, and would be replaced", path), "put the written file back, or add --force (what is replaced is kept)"}
 		case c.What == flow.Remove:
 			return &Refused{fmt.Sprintf("%s would be removed: the plan of the set does not make it any more", path), "let certwright apply bring the set in line with its plan first"}
-		case replaced && holds && !renewed[c.Slot]:
+		case replaced && holds && !renewed[c.Slot] && !(c.Count > 0 && (c.Slot == "" || kinds[c.Slot.Base()])):
 			return &Refused{fmt.Sprintf("%s would be replaced, and belongs to nothing that is renewed", path), "let certwright apply bring the set in line with its plan first"}
 		}
 	}

@@ -155,7 +155,7 @@ func (a *app) renewHere(ctx context.Context, w *install.World, f *renewFlags, j 
 	set := appliedSummary(p, receipt, f.dryRun, err)
 	out.Set = &set
 	if p != nil && err == nil {
-		out.Restart = append(out.Restart, renew.Restarts(p.Topology, renew.Selected(j.Renew))...)
+		out.Restart = append(out.Restart, renew.Restarts(j.Old.Topology, renew.Selected(j.Renew))...)
 	}
 	return err
 }
