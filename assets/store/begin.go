@@ -183,7 +183,7 @@ func (tx *Tx) parents() error {
 		if !info.IsDir() {
 			return refused(tx.place.dir, "run again", "somebody put %s in the place of a directory", typeName(info.Mode()))
 		}
-		if tx.loose(info) {
+		if loose(tx.fsys, info) {
 			return refused(at, "chmod o-w "+untrusted.Text(at).ShellArg(), "every user of this machine may write into it, so keys in it are not safe")
 		}
 		if id, _ := tx.fsys.Identity(info); id.UID != 0 && id.UID != uint32(os.Geteuid()) {
@@ -199,8 +199,8 @@ func (tx *Tx) parents() error {
 }
 
 // loose says whether every user may exchange what is in a directory.
-func (tx *Tx) loose(dir fs.FileInfo) bool {
-	_, owned := tx.fsys.Identity(dir)
+func loose(fsys FS, dir fs.FileInfo) bool {
+	_, owned := fsys.Identity(dir)
 	return owned && dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0
 }
 

@@ -96,9 +96,13 @@ type Drift struct {
 	Manifest *Manifest
 	Changed  []string
 	Missing  []string
-	Loosened []string
+	Loosened []string // files, and directories that every user may write into
 	Extra    []string
-	Pending  bool // a run was stopped here: certwright recover settles it
+	Backups  []string // directories with the files of earlier sets, the oldest first
+	Pending  bool     // a run was stopped here: certwright recover settles it
+
+	kept  map[string]string // where a backup has the right bytes of a file that differs
+	noDir map[string]bool   // directories of such files that are gone
 }
 
 // Clean says whether all is as it was written; extra files do not matter.
@@ -122,8 +126,22 @@ func Check(fsys FS, dir string) (*Drift, error) {
 			Next: "name a directory that certwright has written",
 		}
 	}
-	return &Drift{
+	d := &Drift{
 		Manifest: e.Manifest, Changed: e.With(Modified), Missing: e.With(Missing),
-		Loosened: e.With(Loosened), Extra: e.With(Extra), Pending: e.State == Interrupted,
-	}, nil
+		Loosened: e.With(Loosened), Extra: e.With(Extra), Backups: e.Backups, Pending: e.State == Interrupted,
+	}
+	for _, f := range e.Manifest.Files {
+		for dir := path.Dir(f.Path); ; dir = path.Dir(dir) {
+			if e.loose[dir] {
+				d.Loosened = append(d.Loosened, dir)
+				delete(e.loose, dir)
+			}
+			if dir == "." {
+				break
+			}
+		}
+	}
+	slices.Sort(d.Loosened)
+	d.lookForKept(fsys, dir)
+	return d, nil
 }

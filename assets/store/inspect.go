@@ -62,7 +62,8 @@ type Existing struct {
 	Backups     []string  // directories of earlier sets, below Dir
 	Mounts      []string  // directories below Dir that are file systems of their own
 
-	stranded []string // those of Mounts in which a run left traces
+	loose    map[string]bool // directories that every user may write into
+	stranded []string        // those of Mounts in which a run left traces
 
 	root  afero.Fs // to hash extra files on demand
 	index map[string]*Found
@@ -143,6 +144,10 @@ func inspect(root FS, dir string) (*Existing, error) {
 // walk lists the files, and says whether a run was stopped here.
 func (e *Existing) walk(root FS) (interrupted bool, err error) {
 	seen, mounts := 0, map[string]bool{}
+	e.loose = map[string]bool{}
+	if info, err := root.Lstat("."); err == nil {
+		e.loose["."] = loose(root, info)
+	}
 	dirs := []string{"."}
 	for len(dirs) > 0 {
 		dir := dirs[len(dirs)-1]
@@ -170,6 +175,7 @@ func (e *Existing) walk(root FS) (interrupted bool, err error) {
 				continue
 			}
 			if info.IsDir() {
+				e.loose[p] = loose(root, info)
 				if mounted, err := root.MountPoint(p); err == nil && mounted {
 					mounts[p] = true
 					e.Mounts = append(e.Mounts, p)

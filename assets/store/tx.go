@@ -117,7 +117,7 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 				tx.warn("%s holds keys and others may look into it: chmod 700 it", untrusted.Text(filepath.Join(tx.place.dir, dir)))
 			}
 		}
-		if err == nil && tx.loose(info) {
+		if err == nil && loose(tx.fsys, info) {
 			return false, refused(filepath.Join(tx.place.dir, dir), "chmod o-w "+untrusted.Text(filepath.Join(tx.place.dir, dir)).ShellArg(),
 				"every user of this machine may write into it, so what is in it is not safe")
 		}

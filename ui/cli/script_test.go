@@ -4,7 +4,9 @@ package cli_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -42,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"mode":   mode,
 			"lines":  lines,
 			"swap":   swap,
+			"mend":   mend,
 		},
 		Condition:           func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
 		RequireExplicitExec: true,
@@ -81,6 +84,31 @@ func lines(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func itoa(n int) string { return string(rune('0' + n%10)) }
+
+// mend DIR runs each command that status prints for what differs in a set, in
+// its order, each once. There must be one for every file.
+func mend(ts *testscript.TestScript, _ bool, args []string) {
+	_ = ts.Exec("certwright", "status", args[0], "-o", "json") // it exits 1
+	var status struct {
+		Drift []struct{ Path, Fix string }
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &status))
+	if len(status.Drift) == 0 {
+		ts.Fatalf("%s has nothing to mend", args[0])
+	}
+	done := map[string]bool{}
+	for _, d := range status.Drift {
+		command, ok := strings.CutPrefix(d.Fix, "$ ")
+		if !ok {
+			ts.Fatalf("%s: %q is no command", d.Path, d.Fix)
+		}
+		if !done[command] {
+			ts.Logf("%s", command)
+			ts.Check(ts.Exec("sh", "-c", command))
+		}
+		done[command] = true
+	}
+}
 
 // swap A B exchanges two files.
 func swap(ts *testscript.TestScript, _ bool, args []string) {

@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"certwright/assets/store"
 	"certwright/certs/untrusted"
 	"certwright/flow/calendar"
 	"certwright/flow/plan"
@@ -26,6 +28,7 @@ type statusJSON struct {
 	Expiry   []expiryJSON `json:"expiry"` // everything, the soonest first
 	Drift    []driftJSON  `json:"drift"`
 	Notes    []noteJSON   `json:"notes"`   // what the list does not know
+	Backups  []string     `json:"backups"` // directories with what was replaced
 	Pending  bool         `json:"pending"` // an interrupted run waits for recover
 }
 
@@ -140,7 +143,7 @@ func (a *app) statusOf(paths []string, within time.Duration, all bool, output st
 func statusReport(cal *calendar.Calendar, now time.Time, within time.Duration) statusJSON {
 	out := statusJSON{
 		Dir: shown(cal.Sources[0].Path), Sources: []sourceJSON{}, Expiring: []expiryJSON{}, Early: []expiryJSON{},
-		Expiry: []expiryJSON{}, Drift: []driftJSON{}, Notes: []noteJSON{},
+		Expiry: []expiryJSON{}, Drift: []driftJSON{}, Backups: []string{}, Notes: []noteJSON{},
 	}
 	clean := true
 	for _, s := range cal.Sources {
@@ -152,6 +155,9 @@ func statusReport(cal *calendar.Calendar, now time.Time, within time.Duration) s
 			}
 			clean = clean && s.Drift.Clean()
 			out.Pending = out.Pending || s.Drift.Pending
+			for _, b := range s.Drift.Backups {
+				out.Backups = append(out.Backups, shown(filepath.Join(s.Path, b)))
+			}
 			out.Drift = append(out.Drift, driftOf(s, len(cal.Sources) > 1)...)
 		}
 		out.Sources = append(out.Sources, one)
@@ -191,24 +197,13 @@ func expiryOf(e *calendar.Entry, now time.Time) expiryJSON {
 // driftOf is what differs of a set; named says that other sources stand beside it.
 func driftOf(s calendar.Source, named bool) []driftJSON {
 	var out []driftJSON
-	for _, d := range []struct {
-		what, fix string
-		paths     []string
-	}{
-		{"changed", "put the written file back, or write the set anew with certwright apply --force", s.Drift.Changed},
-		{"missing", "put the written file back, or write the set anew with certwright apply --force", s.Drift.Missing},
-		{"loosened", "$ chmod go-rwx ", s.Drift.Loosened},
-	} {
-		for _, p := range d.paths {
-			fix, name := d.fix, p
-			if d.what == "loosened" {
-				fix += untrusted.Text(s.Path + "/" + p).ShellArg()
-			}
-			if named {
-				name = strings.TrimSuffix(s.Path, "/") + "/" + p
-			}
-			out = append(out, driftJSON{Path: untrusted.Text(name).String(), What: d.what, Fix: fix})
+	words := map[store.Status]string{store.Modified: "changed", store.Missing: "missing", store.Loosened: "loosened"}
+	for _, m := range s.Drift.Mends(s.Path) {
+		name := m.Path
+		if named {
+			name = strings.TrimSuffix(s.Path, "/") + "/" + name
 		}
+		out = append(out, driftJSON{Path: untrusted.Text(name).String(), What: words[m.Status], Fix: m.Fix})
 	}
 	return out
 }
@@ -251,6 +246,9 @@ func (a *app) printStatus(s statusJSON) {
 	}
 	for _, n := range s.Notes {
 		a.printf("%-9s %s: %s\n", "note", n.Path, untrusted.Text(n.Note).Max(maxRow))
+	}
+	for _, b := range s.Backups {
+		a.printf("%-9s %s\n", "backup", b)
 	}
 	if s.Pending {
 		a.printf("an interrupted run waits here: certwright recover %s\n", untrusted.Text(s.Dir).ShellArg())
