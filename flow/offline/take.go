@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -71,30 +72,72 @@ type found struct {
 	file string
 }
 
+// Came is a document that came back.
+type Came struct {
+	Doc *material.Document
+	// Named says that a person named this file, and did not only name the folder
+	// that it lies in.
+	Named bool
+}
+
+// Gather reads what was handed over, files and folders, and what lies beside the
+// requests. Encrypted containers are opened with World.Passphrase.
+func (r *Round) Gather(ctx context.Context, sources []string) ([]Came, error) {
+	var out []Came
+	folder := func(dir string) error {
+		f, err := install.ReadFolder(ctx, r.w, dir)
+		if err != nil {
+			return err
+		}
+		for _, file := range f.Files {
+			doc := *file.Doc
+			doc.Name = filepath.Join(dir, file.Name)
+			out = append(out, Came{Doc: &doc})
+		}
+		return nil
+	}
+	for _, s := range sources {
+		at := absolute(r.w, s)
+		if info, err := r.w.Read.Stat(at); err == nil && info.IsDir() {
+			if err := folder(s); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		in, err := install.ReadInput(r.w.Read, at)
+		if err != nil {
+			return nil, err
+		}
+		in.Name, in.Passphrase = s, r.w.Passphrase
+		out = append(out, Came{Doc: material.Parse(in), Named: true})
+	}
+	return out, folder(filepath.Join(r.Dir, SendDir))
+}
+
 // Take finds out what came back: documents in any form and order. Nothing is
 // changed before Save.
-func (r *Round) Take(ctx context.Context, docs []*material.Document) (*Report, error) {
+func (r *Round) Take(ctx context.Context, came []Came) (*Report, error) {
 	rep := &Report{taken: map[topology.SlotID]*returned{}}
 	var all []found
 	var pool []*x509.Certificate
 	seen := map[string]bool{}
-	for _, d := range docs {
-		rep.unreadable(d)
-		for _, x := range d.X509() {
+	for _, c := range came {
+		rep.unreadable(c)
+		for _, x := range c.Doc.X509() {
 			if seen[string(x.Raw)] {
 				continue
 			}
 			seen[string(x.Raw)] = true
-			all = append(all, found{x, d.Name})
+			all = append(all, found{x, c.Doc.Name})
 			if x.IsCA {
 				pool = append(pool, x)
 			}
 		}
 	}
-	came := map[int][]found{}
+	answers := map[int][]found{}
 	for _, f := range all {
 		if i, ok := r.byKey[material.PublicKeyFingerprint(f.x.PublicKey)]; ok {
-			came[i] = append(came[i], f)
+			answers[i] = append(answers[i], f)
 		} else if s, stray := r.stray(f.x); stray {
 			rep.Strays = append(rep.Strays, check.OtherKey(f.x, f.file, s, r.w.Now()))
 		}
@@ -104,7 +147,7 @@ func (r *Round) Take(ctx context.Context, docs []*material.Document) (*Report, e
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		res, took := r.settle(bench, q, came[i], pool)
+		res, took := r.settle(bench, q, answers[i], pool)
 		if took != nil {
 			rep.taken[q.Slot] = took
 		}
@@ -194,11 +237,12 @@ func (r *Round) stray(x *x509.Certificate) (*topology.Slot, bool) {
 // certificateEndings are names that promise certificates.
 var certificateEndings = []string{".crt", ".cer", ".cert", ".pem", ".der", ".p7b", ".p7c", ".p12", ".pfx"}
 
-// unreadable reports a file that should hold certificates and has none. The
-// requests and what lies beside them for the tools are no such files.
-func (rep *Report) unreadable(d *material.Document) {
-	name := strings.ToLower(d.Name)
-	if len(d.X509()) > 0 || d.Requests > 0 || !slices.ContainsFunc(certificateEndings, func(e string) bool { return strings.HasSuffix(name, e) }) && strings.Contains(name, SendDir) {
+// unreadable reports a file that should hold certificates and has none: one that
+// was named, or that has the name of one. A folder may hold anything else.
+func (rep *Report) unreadable(c Came) {
+	d := c.Doc
+	promises := func(e string) bool { return strings.HasSuffix(strings.ToLower(d.Name), e) }
+	if len(d.X509()) > 0 || !c.Named && (d.Requests > 0 || !slices.ContainsFunc(certificateEndings, promises)) {
 		return
 	}
 	f := check.Finding{

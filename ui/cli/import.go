@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"certwright/certs/check"
-	"certwright/certs/material"
 	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/flow/install"
@@ -96,11 +94,11 @@ func (a *app) importInto(ctx context.Context, f *importFlags, dir string, source
 		return err
 	}
 	defer clear(w.Passphrase)
-	docs, err := a.cameBack(ctx, w, round.Dir, sources)
+	came, err := round.Gather(ctx, sources)
 	if err != nil {
 		return a.imported(f, out, err)
 	}
-	rep, err := round.Take(ctx, docs)
+	rep, err := round.Take(ctx, came)
 	if err != nil {
 		return a.imported(f, out, err)
 	}
@@ -115,47 +113,6 @@ func (a *app) importInto(ctx context.Context, f *importFlags, dir string, source
 		return a.imported(f, out, nil)
 	}
 	return a.completeRound(ctx, w, f, round, out)
-}
-
-// cameBack reads what was handed over, and what lies beside the requests.
-func (a *app) cameBack(ctx context.Context, w *install.World, round string, sources []string) ([]*material.Document, error) {
-	var docs []*material.Document
-	for _, s := range sources {
-		info, err := a.Disk.Stat(a.path(s))
-		if err == nil && info.IsDir() {
-			more, err := folderDocs(ctx, w, s)
-			if err != nil {
-				return nil, err
-			}
-			docs = append(docs, more...)
-			continue
-		}
-		in, err := install.ReadInput(a.Disk, a.path(s))
-		if err != nil {
-			return nil, err
-		}
-		in.Name, in.Passphrase = s, w.Passphrase
-		docs = append(docs, material.Parse(in))
-	}
-	beside, err := folderDocs(ctx, w, filepath.Join(round, offline.SendDir))
-	if err != nil {
-		return nil, err
-	}
-	return append(docs, beside...), nil
-}
-
-func folderDocs(ctx context.Context, w *install.World, dir string) ([]*material.Document, error) {
-	folder, err := install.ReadFolder(ctx, w, dir)
-	if err != nil {
-		return nil, err
-	}
-	var docs []*material.Document
-	for _, f := range folder.Files {
-		doc := *f.Doc
-		doc.Name = filepath.Join(dir, f.Name)
-		docs = append(docs, &doc)
-	}
-	return docs, nil
 }
 
 // optionalPassphrase reads a passphrase from a file, if one is named.
