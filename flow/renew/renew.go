@@ -294,7 +294,7 @@ func (j *Job) named() (map[topology.SlotID]bool, error) {
 			case s.Kind == topology.CA:
 				why = "is a CA, and what trusts it must be told first: certwright rotate-ca " + string(s.Authority) + " says how"
 			default:
-				why = "is a pair of keys without a certificate, and does not end"
+				why = "is a pair of keys without a certificate, and does not end; certwright rotate-ca " + string(s.ID) + " exchanges it"
 			}
 		}
 		shown := untrusted.Text(want).Max(80)

@@ -266,7 +266,7 @@ func (a *app) printEndings(out *renewedJSON) {
 		if it.Slot == "" {
 			name, authority = "the root", "root"
 		}
-		a.printf("note: %s %s, and a CA is not renewed in its place: certwright rotate-ca %s plans what to do\n", name, it.Why, authority)
+		a.printf("note: %s %s, and a CA is not renewed in its place: certwright rotate-ca %s %s plans what to do\n", name, it.Why, authority, untrusted.Text(out.Dir).ShellArg())
 	}
 	for _, it := range out.Brought {
 		a.printf("note: %s %s, and was brought: give a new one in the plan, then certwright apply --force\n", it.Slot, it.Why)
