@@ -210,7 +210,7 @@ func (s *State) dueIn(m topology.Mode) []*topology.Slot {
 		return nil
 	}
 	for _, c := range s.topo.Components {
-		if s.plan.Mode(c.ID) == m {
+		if s.plan.Mode(c.ID) == m && s.plan.StepCA(c.ID) == nil { // a CA that is asked is not handed over
 			out = append(out, s.topo.Due(c.ID, m)...)
 		}
 	}
@@ -220,7 +220,7 @@ func (s *State) dueIn(m topology.Mode) []*topology.Slot {
 // isDue says whether a slot is asked for in these modes, and in which.
 func (s *State) isDue(id topology.SlotID) (topology.Mode, bool) {
 	m := s.plan.Mode(id.Component())
-	return m, m != topology.Generate && slices.ContainsFunc(s.topo.Due(id.Component(), m), func(t *topology.Slot) bool { return t.ID == id })
+	return m, m != topology.Generate && s.plan.StepCA(id.Component()) == nil && slices.ContainsFunc(s.topo.Due(id.Component(), m), func(t *topology.Slot) bool { return t.ID == id })
 }
 
 // Answers are a copy of what was collected, for an effect.

@@ -82,6 +82,8 @@ func (p *plan) sign(ctx context.Context, it *item, rep *reporter) error {
 	var out *Issued
 	var err error
 	switch {
+	case it.from != nil:
+		out, err = it.from.Leaf(ctx, it.slot, it.pair.Key, terms)
 	case !it.isCA():
 		out, err = SignLeaf(ctx, it.slot, it.pair.Key.Public(), by, terms)
 	case by == nil:

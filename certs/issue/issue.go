@@ -52,6 +52,9 @@ type Request struct {
 	Kept map[topology.SlotID]*certs.Pair
 	// KeptRoot is the root of an earlier run, for the hierarchy of intermediates.
 	KeptRoot *certs.Pair
+	// Sources give the certificates under authorities in mode bring-ca whose CA is
+	// not in hand but is asked. Brought holds nothing for these.
+	Sources map[topology.AuthorityID]Source
 	// Hierarchy is the profile's when empty.
 	Hierarchy topology.Hierarchy
 	Algorithm Algorithm     // default ECDSAP256

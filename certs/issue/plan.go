@@ -17,6 +17,7 @@ type item struct {
 	serial *big.Int         // nil for a key pair
 	by     *item            // the CA made here that signs it; nil when brought, or when it signs itself
 	under  *CA              // the CA brought that signs it
+	from   Source           // the CA elsewhere that is asked for it
 	pair   *certs.Pair
 	ca     *CA // of a CA, once it is signed
 }
@@ -164,6 +165,7 @@ func (p *plan) authorities() {
 			continue
 		}
 		switch mode := p.modes[a.Owner]; {
+		case p.online(a):
 		case mode == topology.Generate:
 			p.makeCA(a, slot)
 		case pair.Leaf() == nil:
@@ -283,8 +285,8 @@ func (p *plan) leaves() {
 		p.bad(AllowedFor(s, p.Algorithm))
 		it := &item{slot: s, id: s.ID}
 		if s.Kind == topology.Leaf {
-			it.by, it.under = p.made[s.Authority], p.brought[s.Authority]
-			if it.by == nil && it.under == nil {
+			it.by, it.under, it.from = p.made[s.Authority], p.brought[s.Authority], p.Sources[s.Authority]
+			if it.by == nil && it.under == nil && it.from == nil {
 				p.bad(p.unsigned(s))
 			}
 		}

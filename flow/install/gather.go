@@ -362,6 +362,9 @@ func (g *gatherer) all(ctx context.Context) (map[topology.SlotID]*certs.Pair, []
 			if err := context.Cause(ctx); err != nil {
 				return nil, nil, nil, err
 			}
+			if g.a.Plan.StepCA(c.ID) != nil {
+				continue // it is asked, not handed over
+			}
 			if e := g.w.Earlier; e != nil && e.Handed[slot.ID] != nil && !g.a.Plan.Components[c.ID].Intermediate {
 				pairs[slot.ID] = e.Handed[slot.ID] // as the set has it, whatever became of the files it came from
 				continue

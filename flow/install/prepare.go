@@ -139,6 +139,9 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 			p.Notes = append(p.Notes, anewNote(p.Anew))
 		}
 	}
+	if req.Sources, err = w.sources(ctx, a, p); err != nil {
+		return err
+	}
 	memory := check.NewMemory()
 	req.Verified = memory.Verified
 	set, err := issue.All(ctx, req, func(e issue.Event) {

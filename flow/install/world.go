@@ -9,6 +9,7 @@
 package install
 
 import (
+	"context"
 	"io"
 	"path/filepath"
 	"time"
@@ -46,6 +47,9 @@ type World struct {
 	CAKeys CAKeys
 	// Earlier is the set that is carried on; nil makes all anew.
 	Earlier *Earlier
+	// StepCA reaches a CA that the plan asks over the network, with the password
+	// of its provisioner; nil where there is no network, as in a demo.
+	StepCA func(ctx context.Context, c plan.StepCA, password []byte) (issue.Source, error)
 	// OpenKeys takes the key of a brought CA that others may read too.
 	OpenKeys bool
 	// Passphrase opens the encrypted keys of a folder that is read; nil opens none.

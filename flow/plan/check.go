@@ -138,6 +138,14 @@ func (c *checker) components() {
 		if comp.CA != nil && comp.CA.Offline && comp.Mode != topology.BringCA {
 			c.bad(at+".ca.offline", "is for mode bring-ca alone; remove it, or write mode: bring-ca")
 		}
+		if comp.CA != nil && comp.CA.StepCA != (StepCA{}) {
+			switch {
+			case comp.Mode != topology.BringCA:
+				c.bad(at+".ca.step-ca", "is for mode bring-ca alone; remove it, or write mode: bring-ca")
+			case comp.Intermediate:
+				c.bad(at+".intermediate", "a step-ca signs the certificates itself, and no intermediate of ours; remove intermediate")
+			}
+		}
 		if comp.Intermediate && comp.Mode != topology.BringCA {
 			c.bad(at+".intermediate", "is for mode bring-ca alone; remove it, or write mode: bring-ca")
 		}

@@ -159,6 +159,9 @@ func files(f Files) *node {
 	if f.Offline {
 		out.value("offline", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	}
+	if f.StepCA != (StepCA{}) {
+		out.keep("step-ca", stepCA(f.StepCA))
+	}
 	return out
 }
 

@@ -67,6 +67,7 @@ func Parse(name string, data []byte) (*Plan, error) {
 		return path
 	})
 	p.eachFiles(func(at string, f *Files) {
+		checkStepCA(at, f, r)
 		switch {
 		case f.From != "" && (f.Cert != "" || f.Key != ""):
 			r.Bad(at+".from", "takes the CA and its key out of a set; remove cert and key, or from")
@@ -164,6 +165,8 @@ func (p *Plan) eachPath(change func(at, path string) string) {
 		do(at+".cert", &f.Cert)
 		do(at+".key", &f.Key)
 		do(at+".from", &f.From)
+		do(at+".step-ca.root", &f.StepCA.Root)
+		do(at+".step-ca.password-file", &f.StepCA.PasswordFile)
 	})
 	do("output.dir", &p.Output.Dir)
 	do("awaiting", &p.Awaiting)

@@ -91,6 +91,8 @@ type Files struct {
 	Offline bool `yaml:"offline,omitempty"`
 	// Authority is the authority of that set; empty: the one of the same name.
 	Authority topology.AuthorityID `yaml:"authority,omitempty"`
+	// StepCA is, in mode bring-ca, a CA that is asked over the network.
+	StepCA StepCA `yaml:"step-ca,omitempty"`
 }
 
 // Written are the files as a plan's file says them.

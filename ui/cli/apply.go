@@ -99,6 +99,9 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 
 // unlock finds the passphrases of the encrypted keys that the answers name.
 func (a *app) unlock(ans *flow.Answers, passphraseFile string) (*flow.Answers, error) {
+	if err := a.stepPasswords(ans); err != nil {
+		return nil, err
+	}
 	locked := install.Locked(a.world(), ans)
 	if len(locked) == 0 {
 		return ans, nil

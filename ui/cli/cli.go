@@ -192,6 +192,7 @@ func oneArg(what string) cobra.PositionalArgs {
 func (a *app) world() *install.World {
 	return &install.World{
 		Read: a.Disk, Write: a.Store, Dir: a.Dir, Now: a.Now, Rand: a.Rand, Version: Version(), Catalogue: catalogue{a}, Draw: pictures,
+		StepCA: a.stepCA,
 	}
 }
 

@@ -56,6 +56,7 @@ func (a *app) demoWorld(ctx context.Context, f *wizardFlags) (*install.World, *p
 	w := a.world()
 	disk := afero.NewMemMapFs()
 	w.Read, w.Write, w.Memory = disk, store.Memory(disk), true
+	w.StepCA = nil // nothing is reached from a demo
 	w.Dir, w.Now = demoDir, func() time.Time { return demoNow }
 	p, err := a.plan(&planFlags{profile: f.profile, set: f.set})
 	if err != nil {
