@@ -35,6 +35,9 @@ func (p *Pair) Leaf() *x509.Certificate {
 	return p.Certificates[0]
 }
 
+// HasKey says whether the private key is there.
+func (p *Pair) HasKey() bool { return p != nil && p.Key != nil }
+
 // Set is a certificate (and key) for each slot of a topology.
 type Set struct {
 	Topology *topology.Topology

@@ -410,6 +410,14 @@ func elsewhere(slot *topology.Slot) check.Finding {
 }
 
 func missing(slot *topology.Slot, what string, mode topology.Mode) check.Finding {
+	if mode == topology.BringCA && what == "no private key was" {
+		return check.Finding{
+			Rule: "material-missing", Severity: check.Error, Slot: slot.ID,
+			Message: fmt.Sprintf("%s: no private key was given, and nothing can be signed without it", slot.ID),
+			Why:     slot.Purpose,
+			Fix:     fmt.Sprintf("name it under components.%s.ca.key, or write offline: true if it is elsewhere: certwright csr then writes signing requests", slot.Component),
+		}
+	}
 	return check.Finding{
 		Rule: "material-missing", Severity: check.Error, Slot: slot.ID,
 		Message: fmt.Sprintf("%s: %s given, and component %s is set to %s", slot.ID, what, slot.Component, mode.Words()),

@@ -51,11 +51,12 @@ With intermediate: true in the plan one request for an intermediate CA is writte
 			if err != nil {
 				return a.wroteRequests(output, nil, err)
 			}
-			keyElsewhere(p)
+			assumed := keyElsewhere(p)
 			ans, err := a.readyAnswers(p)
 			if err != nil {
 				return a.wroteRequests(output, nil, err)
 			}
+			keyAfterAll(a.world(), ans, assumed)
 			return a.csr(c.Context(), ans, &r, offline.Wanted{Dir: a.path(r.out)}, output, dryRun)
 		},
 	}
@@ -69,11 +70,25 @@ With intermediate: true in the plan one request for an intermediate CA is writte
 }
 
 // keyElsewhere takes a CA of which the plan names only the certificate for one
-// whose key is elsewhere: that is what the person has come for.
-func keyElsewhere(p *plan.Plan) {
-	for _, c := range p.Components {
-		if c.Mode == topology.BringCA && c.CA != nil && c.CA.Key == "" && (c.CA.Cert != "" || c.CA.From != "") {
+// whose key is elsewhere: that is what the person has come for. It lists those
+// that did not say so.
+func keyElsewhere(p *plan.Plan) []topology.ComponentID {
+	var assumed []topology.ComponentID
+	for id, c := range p.Components {
+		if c.Mode == topology.BringCA && c.CA != nil && !c.CA.Offline && c.CA.Key == "" && c.CA.From == "" && c.CA.Cert != "" {
 			c.CA.Offline = true
+			assumed = append(assumed, id)
+		}
+	}
+	return assumed
+}
+
+// keyAfterAll takes that back where the key stands in the file of the certificate.
+func keyAfterAll(w *install.World, ans *flow.Answers, assumed []topology.ComponentID) {
+	bench := install.NewBench(w, ans)
+	for _, id := range assumed {
+		if ca := ans.Topology.CASlot(ans.Topology.Component(id).Authority); ca != nil && bench.CA(ca.ID).Pair.HasKey() {
+			ans.Plan.Components[id].CA.Offline = false
 		}
 	}
 }
