@@ -104,11 +104,11 @@ func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
 	user.User.Key = base64.StdEncoding.EncodeToString(key.Data)
 	context := namedContext{Name: user.Name + "@" + k.Cluster}
 	context.Context.Cluster, context.Context.User = k.Cluster, user.Name
-	data, err := toYAML(kubeconfig{
+	data, err := kubeconfig{
 		APIVersion: "v1", Kind: "Config",
 		Clusters: []namedCluster{cluster}, Users: []namedUser{user}, Contexts: []namedContext{context},
 		CurrentContext: context.Name,
-	})
+	}.yaml()
 	if err != nil {
 		err = fmt.Errorf("render %s: %w", k.File, err)
 	}
@@ -116,6 +116,55 @@ func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
 		Data: data, Mode: modePrivate, Kind: KindKubeconfig,
 		Slot: k.Slot, Serial: cert.Serial, NotAfter: cert.NotAfter,
 	}, err
+}
+
+// yaml is what toYAML makes of it. A fleet has tens of thousands, and the encoder
+// takes as long for one as its two certificates take to be signed: where no text
+// needs quotes the lines are written as they are.
+func (k kubeconfig) yaml() ([]byte, error) {
+	cluster, user, context := k.Clusters[0], k.Users[0], k.Contexts[0]
+	for _, s := range []string{
+		cluster.Name, cluster.Cluster.Server, cluster.Cluster.CA, user.Name, user.User.Certificate, user.User.Key,
+		context.Name, context.Context.Cluster, context.Context.User, k.CurrentContext,
+	} {
+		if !plainYAML(s) {
+			return toYAML(k)
+		}
+	}
+	b := make([]byte, 0, 512+len(cluster.Cluster.CA)+len(user.User.Certificate)+len(user.User.Key))
+	for _, part := range []string{
+		"apiVersion: v1\nkind: Config\nclusters:\n  - name: ", cluster.Name,
+		"\n    cluster:\n      server: ", cluster.Cluster.Server,
+		"\n      certificate-authority-data: ", cluster.Cluster.CA,
+		"\nusers:\n  - name: ", user.Name,
+		"\n    user:\n      client-certificate-data: ", user.User.Certificate,
+		"\n      client-key-data: ", user.User.Key,
+		"\ncontexts:\n  - name: ", context.Name,
+		"\n    context:\n      cluster: ", context.Context.Cluster,
+		"\n      user: ", context.Context.User,
+		"\ncurrent-context: ", k.CurrentContext, "\n",
+	} {
+		b = append(b, part...)
+	}
+	return b, nil
+}
+
+// plainYAML says whether a text can stand in YAML without quotes for certain: it
+// begins with a letter, is long enough to be no word that YAML knows, and holds
+// nothing that has a meaning.
+func plainYAML(s string) bool {
+	if len(s) < len("false")+1 || !(s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z') || s[len(s)-1] == ':' {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9':
+		case c == '.' || c == '-' || c == '_' || c == '/' || c == '+' || c == '=' || c == ':' || c == '@':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func toYAML(v any) ([]byte, error) {
