@@ -20,7 +20,8 @@ func TestKubeconfigIsWhatTheEncoderWrites(t *testing.T) {
 	same := func(t interface {
 		Helper()
 		Errorf(string, ...any)
-	}, k kubeconfig) {
+	}, k kubeconfig,
+	) {
 		t.Helper()
 		want, err := toYAML(k)
 		got, gotErr := k.yaml()

@@ -35,6 +35,7 @@ type Options struct {
 	Profile string
 	Now     time.Time
 	Bytes   int64 // of the whole set if known, to compare with the free space
+	Files   int   // of the set if known, so that a large one is not copied while it grows
 }
 
 // Tx is a set on its way to the disk: Begin, Add for each file, then Commit or
@@ -74,8 +75,8 @@ type Tx struct {
 // Commit. The caller must call Commit or Abort.
 func Begin(ctx context.Context, fsys FS, dir string, o Options) (*Tx, error) {
 	tx := &Tx{
-		fsys: fsys, o: o, durable: true, names: newNames(),
-		dirs: map[string]bool{}, mounts: map[string]bool{}, written: map[string]bool{}, kept: map[string]bool{}, carried: map[string]bool{}, opened: map[string]bool{},
+		fsys: fsys, o: o, durable: true, names: newNames(), entries: make([]Entry, 0, o.Files), staged: make([]string, 0, o.Files+1),
+		dirs: map[string]bool{}, mounts: map[string]bool{}, written: make(map[string]bool, o.Files), kept: map[string]bool{}, carried: map[string]bool{}, opened: map[string]bool{},
 	}
 	if err := tx.begin(ctx, dir); err != nil {
 		tx.close()

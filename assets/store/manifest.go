@@ -107,7 +107,17 @@ func parseMode(s string) (fs.FileMode, error) {
 	return fs.FileMode(n), nil
 }
 
-func modeText(m fs.FileMode) string { return fmt.Sprintf("%04o", m.Perm()) }
+// modeText is a mode as the manifest has it. The usual ones are one text for all
+// the files of a fleet.
+func modeText(m fs.FileMode) string {
+	switch m.Perm() {
+	case 0o600:
+		return "0600"
+	case 0o644:
+		return "0644"
+	}
+	return fmt.Sprintf("%04o", m.Perm())
+}
 
 func isDigest(s string) bool {
 	if len(s) != 64 {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"slices"
@@ -244,36 +243,40 @@ func (tx *Tx) settle(manifest Planned) error {
 	if err := tx.sync(); err != nil {
 		return err
 	}
-	want := map[string]Planned{manifest.Path: manifest}
-	for _, e := range tx.entries {
-		want[e.Path] = Planned{Path: e.Path, Mode: e.Mode, Size: e.Size, SHA256: e.SHA256}
-	}
-	return tx.each(tx.staged, "read back", func(dir Root, p string) error { return verify(dir, want[p]) })
+	return tx.each(tx.staged, "read back", func(dir Root, p string) error {
+		if p == manifest.Path {
+			return verify(dir, manifest)
+		}
+		// Sorted for the manifest, which was written before.
+		i, _ := slices.BinarySearchFunc(tx.entries, p, func(e Entry, p string) int { return strings.Compare(e.Path, p) })
+		e := tx.entries[i]
+		return verify(dir, Planned{Path: e.Path, Mode: e.Mode, Size: e.Size, SHA256: e.SHA256})
+	})
 }
 
 // each does something for each staged file, directory by directory; for many
 // of them several directories at a time, so that a disk that is asked to sync
 // can do so for a number of files at once.
 func (tx *Tx) each(paths []string, op string, do func(dir Root, p string) error) error {
-	byDir := map[string][]string{}
-	for _, p := range paths {
-		base, rel := tx.staging(p)
-		dir := path.Join(base, path.Dir(rel))
-		byDir[dir] = append(byDir[dir], p)
-	}
 	var group errgroup.Group
 	group.SetLimit(1)
 	if len(paths) > bulk {
 		group.SetLimit(16)
 	}
-	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
+	for i, j := 0, 0; i < len(paths); i = j {
+		// Files come directory by directory; one that comes again is opened again.
+		dir := path.Dir(paths[i])
+		for j = i + 1; j < len(paths) && path.Dir(paths[j]) == dir; j++ {
+		}
+		some := paths[i:j]
 		group.Go(func() error {
-			root, err := tx.root.OpenRoot(dir)
+			base, rel := tx.staging(some[0])
+			root, err := tx.root.OpenRoot(path.Join(base, path.Dir(rel)))
 			if err != nil {
-				return failed(op, shownIn(tx.place.dir, path.Dir(byDir[dir][0])), err)
+				return failed(op, shownIn(tx.place.dir, dir), err)
 			}
 			defer root.Close()
-			for _, p := range byDir[dir] {
+			for _, p := range some {
 				if err := do(root, p); err != nil {
 					return failed(op, shownIn(tx.place.dir, p), err)
 				}

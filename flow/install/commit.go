@@ -34,13 +34,16 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	tx, err := store.Begin(ctx, w.Write, dir, store.Options{Force: replace, Update: w.Earlier != nil, Version: w.Version, Profile: p.Topology.Profile.Name, Now: w.Now(), Bytes: total(p)})
+	tx, err := store.Begin(ctx, w.Write, dir, store.Options{Force: replace, Update: w.Earlier != nil, Version: w.Version, Profile: p.Topology.Profile.Name, Now: w.Now(), Bytes: total(p), Files: p.Count()})
 	if err != nil {
 		return flow.Receipt{}, err
 	}
 	defer tx.Abort() // does nothing after a commit
 	if err := w.Earlier.still(tx.Existing()); err != nil {
 		return flow.Receipt{}, err
+	}
+	if p.Rest != nil {
+		defer spend()()
 	}
 	if err := stage(ctx, tx, p, progress); err != nil {
 		return flow.Receipt{}, err

@@ -318,5 +318,6 @@ func Rehearse(ctx context.Context, p *flow.Prepared, progress func(flow.Progress
 	if r == nil {
 		return nil
 	}
+	defer spend()()
 	return r.stream(ctx, func(layout.File) error { return nil }, progress)
 }

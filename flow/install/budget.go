@@ -1,0 +1,33 @@
+package install
+
+import (
+	"math"
+	"os"
+	"runtime/debug"
+	"sync"
+)
+
+// A fleet makes garbage fast and keeps little. The collector may let it lie up to
+// memoryBudget, so that it costs little time, and not beyond, so that a cluster
+// of 10,000 nodes takes no more memory than one of 1,000.
+const (
+	memoryBudget = 40 << 20 // bytes that the Go runtime holds
+	lazyGC       = 400      // percent
+)
+
+var spending sync.Mutex
+
+// spend gives the collector its budget until the returned function is called. A
+// person's own GOGC and GOMEMLIMIT are left alone.
+func spend() (restore func()) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return func() {}
+	}
+	spending.Lock() // the settings are the process's
+	limit, percent := debug.SetMemoryLimit(memoryBudget), debug.SetGCPercent(lazyGC)
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+		spending.Unlock()
+	}
+}
