@@ -3,6 +3,7 @@ package yamlfile
 import (
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // fieldSet is the fields that a struct takes, by their names in YAML.
@@ -12,6 +13,19 @@ type fieldSet struct {
 }
 
 func fieldsOf(t reflect.Type) fieldSet {
+	if fs, known := fieldSets.Load(t); known {
+		return fs.(fieldSet)
+	}
+	fs := fieldSetOf(t)
+	fieldSets.Store(t, fs)
+	return fs
+}
+
+// fieldSets has those of every type that was met: a profile has hundreds of
+// structs of a dozen types.
+var fieldSets sync.Map
+
+func fieldSetOf(t reflect.Type) fieldSet {
 	fs := fieldSet{index: map[string]int{}}
 	for i := range t.NumField() {
 		f := t.Field(i)

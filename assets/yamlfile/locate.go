@@ -3,6 +3,7 @@ package yamlfile
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -15,13 +16,23 @@ func Locate(data []byte, path string) (line, col int) {
 	return Locator(data)(path)
 }
 
-// Locator is Locate for many fields of one file, which it reads once.
+// Locator is Locate for many fields of one file, which it reads once, and not
+// before it is asked: most files have nothing wrong in them.
 func Locator(data []byte) func(path string) (line, col int) {
-	root, err := parse(data)
-	if err != nil || root == nil {
-		return func(string) (int, int) { return 0, 0 }
+	read := sync.OnceValue(func() *yaml.Node {
+		root, err := parse(data)
+		if err != nil {
+			return nil
+		}
+		return root
+	})
+	return func(path string) (int, int) {
+		root := read()
+		if root == nil {
+			return 0, 0
+		}
+		return locate(root, path)
 	}
-	return func(path string) (int, int) { return locate(root, path) }
 }
 
 func locate(root *yaml.Node, path string) (line, col int) {

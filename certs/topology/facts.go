@@ -3,7 +3,6 @@ package topology
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -293,7 +292,7 @@ func canonicalAddress(v string) (string, error) {
 	return a.Unmap().String(), nil
 }
 
-var labelPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var labelPattern = label{word{lowers + digits, lowers + digits + "-", 63}}
 
 // CheckLabel says what is wrong with an RFC 1123 label.
 func CheckLabel(v string) error {

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,7 +15,7 @@ type FieldError struct {
 
 func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
 
-var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+var idPattern = word{lowers + digits, lowers + digits + ".-", 63}
 
 // Algorithms are the key algorithms that a profile or a plan may name, the
 // default first.
@@ -294,7 +293,7 @@ func (v *validator) field(path string, f Field) {
 	}
 }
 
-var secretPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9.-]{0,252}$`)
+var secretPattern = words{each: []word{{lowers + digits, lowers + digits + "-", 63}, {lowers + digits, lowers + digits + ".-", 253}}}
 
 func (v *validator) consumer(path string, s SlotSpec, u Consumer) {
 	if u.Component == "" {

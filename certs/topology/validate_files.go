@@ -11,8 +11,8 @@ import (
 // written, and end up on the disk: one grammar for each element, no way up, no
 // absolute path, no name that Windows keeps for itself or changes.
 var (
-	filePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}(/[a-z0-9][a-z0-9._-]{0,62})*$`)
-	outputPattern = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,62}$`)
+	filePattern   = words{[]word{{lowers + digits, lowers + digits + "._-", 63}}, true}
+	outputPattern = word{lowers + uppers + "_", lowers + uppers + digits + "_", 63}
 	devicePattern = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)`)
 )
 

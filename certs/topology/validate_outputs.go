@@ -3,7 +3,6 @@ package topology
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -67,8 +66,8 @@ func (v *validator) settings() {
 }
 
 var (
-	secretKeyPattern  = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,253}$`)
-	apiServicePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,252}$`)
+	secretKeyPattern  = word{lowers + uppers + digits + "._-", lowers + uppers + digits + "._-", 253}
+	apiServicePattern = word{lowers + digits, lowers + digits + ".-", 253}
 )
 
 func (v *validator) secrets() {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/afero"
@@ -158,7 +159,7 @@ func compareText(old, new string) flow.Difference {
 }
 
 // long is what may be material: a run of base64 too long to be a word.
-var long = regexp.MustCompile(`[A-Za-z0-9+/=_-]{41,}`)
+var long = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z0-9+/=_-]{41,}`) })
 
 // textLines are the lines of a text, with every piece that may be material
 // replaced by its hash: two that differ are seen to differ.
@@ -175,7 +176,7 @@ func textLines(text string) []string {
 		case inBlock:
 			continue // base64 of a block, whose last line may be short
 		}
-		out = append(out, long.ReplaceAllStringFunc(line, func(s string) string {
+		out = append(out, long().ReplaceAllStringFunc(line, func(s string) string {
 			sum := sha256.Sum256([]byte(s))
 			return fmt.Sprintf("(%s, sha256 %x…)", untrusted.Size(len(s)), sum[:4])
 		}))

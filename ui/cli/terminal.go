@@ -80,11 +80,14 @@ func answersQueries(env func(string) string) bool {
 	return runtime.GOOS != "windows" && !strings.HasPrefix(t, "screen") && !strings.HasPrefix(t, "tmux") && t != "linux" && t != ""
 }
 
+// far says that the terminal is at the other end of an ssh connection.
+func (a *app) far() bool { return a.Getenv("SSH_CONNECTION") != "" || a.Getenv("SSH_TTY") != "" }
+
 // queryWait is how long the terminal may take to name its background. Those
 // that answer do it in a few milliseconds; a late answer would be taken for
 // typing, so a mark that every terminal answers follows the question, and the
 // answer to it ends the wait early.
-const queryWait = 200 * time.Millisecond
+const queryWait = 150 * time.Millisecond
 
 // darkByQuery asks the terminal for its background (OSC 11), and for its
 // attributes (DA1) to know when no answer will come.

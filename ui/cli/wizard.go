@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,6 +97,7 @@ func (a *app) home() string {
 }
 
 func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
+	debug.SetGCPercent(400) // until the first frame is drawn: wizard.Run sees to it
 	w, save := a.world(), a.answersFile()
 	var p *plan.Plan
 	var err error
@@ -136,7 +138,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	runner := &install.Runner{World: w, SavePath: save}
 	o := wizard.Options{
 		Runner: runner, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
-		PlanPath: save, Demo: demo, Resumed: f.resume, In: a.In, Out: out, Theme: style,
+		PlanPath: save, Demo: demo, Far: a.far(), Resumed: f.resume, In: a.In, Out: out, Theme: style,
 		NewPassphrase: install.NewPassphrase,
 		Compare:       func(p *flow.Prepared, path string) flow.Difference { return install.Compare(w, p, path) },
 		Export:        func(path string, data []byte, replace bool) error { return exportTo(w, path, data, replace) },

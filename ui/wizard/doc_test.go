@@ -33,6 +33,7 @@ var keyPlaces = []struct{ file, place string }{
 	{"review_full.go", "Review"},
 	{"review_cakeys.go", "Keys of CAs"},
 	{"review_forms.go", "Forms"},
+	{"write.go", "Write"},
 	{"done.go", "Done"},
 	{"outline.go", ""}, // stands in for a screen that is not there
 }

@@ -45,6 +45,8 @@ type work struct {
 	// progress is the newest report of a long effect. The root looks at it on a
 	// clock of its own: an effect never waits for the screen.
 	progress atomic.Pointer[flow.Progressed]
+	// note takes every step of a long effect, in the effect's own goroutine.
+	note func(flow.Progress)
 	// wait is time.Sleep that ends early with ctx, or a test's.
 	wait func(ctx context.Context, d time.Duration) bool
 }
@@ -142,6 +144,9 @@ func (k *work) run(ctx context.Context, e flow.Effect) (out flow.Event) {
 	out = k.runner.Run(ctx, e, func(p flow.Event) {
 		if p, ok := p.(flow.Progressed); ok {
 			k.progress.Store(&p)
+			if k.note != nil {
+				k.note(p.Progress)
+			}
 		}
 	})
 	if out == nil {

@@ -26,15 +26,19 @@ type profileScreen struct {
 	from    int    // first row drawn
 	fits    int    // how many fit, where each has several rows
 	filter  *input // nil: all are shown
+	read    bool   // every profile was read
 }
 
 // profileEntry is one row: a profile, or the answers of an earlier run.
 type profileEntry struct {
 	name    string
-	profile *topology.Profile
+	profile *topology.Profile // nil until it was read
 	topo    *topology.Topology
 	resume  *Resumable
 }
+
+// profilesMsg are the entries with their profiles.
+type profilesMsg struct{ entries []profileEntry }
 
 var (
 	keyChoose = key.NewBinding(key.WithKeys("up", "down", "k", "j", "home", "end"), key.WithHelp("↑/↓", "choose"))
@@ -53,15 +57,13 @@ func newProfile(e *Env) Screen {
 		names = append([]string{own}, names...)
 	}
 	for _, n := range names {
-		p, err := e.Flow.Catalogue().Load(n)
-		if err != nil {
-			continue // the catalogue lists what loads
-		}
-		t, _ := topology.Resolve(p, nil)
-		s.entries = append(s.entries, profileEntry{name: n, profile: p, topo: t})
+		entry := profileEntry{name: n}
 		if n == e.Flow.Plan().Profile {
-			s.cursor = len(s.entries) - 1
+			s.cursor = len(s.entries)
+			entry.profile = e.Flow.Profile()
+			entry.topo, _ = topology.Resolve(entry.profile, nil)
 		}
+		s.entries = append(s.entries, entry)
 	}
 	if e.Resumable != nil {
 		s.entries = append(s.entries, profileEntry{name: "resume", resume: e.Resumable})
@@ -71,7 +73,40 @@ func newProfile(e *Env) Screen {
 
 func (s *profileScreen) Open() tea.Cmd {
 	s.Back() // a filter has done its work
-	return nil
+	if s.read {
+		return nil
+	}
+	// The first frame does not wait for profiles that are not chosen.
+	entries, catalogue, rest := slices.Clone(s.entries), s.Flow.Catalogue(), s.Rest
+	return func() tea.Msg {
+		if rest != nil {
+			rest()
+		}
+		var out []profileEntry
+		for _, e := range entries {
+			if e.resume == nil && e.profile == nil {
+				p, err := catalogue.Load(e.name)
+				if err != nil {
+					continue // the catalogue lists what loads
+				}
+				e.profile = p
+				e.topo, _ = topology.Resolve(p, nil)
+			}
+			out = append(out, e)
+		}
+		return profilesMsg{out}
+	}
+}
+
+// loaded takes the profiles; the cursor stays on its entry.
+func (s *profileScreen) loaded(m profilesMsg) {
+	at := s.entry()
+	s.entries, s.read = m.entries, true
+	if at == nil {
+		return
+	}
+	name := at.name
+	s.cursor = max(0, slices.IndexFunc(s.shown(), func(e profileEntry) bool { return e.name == name }))
 }
 
 func (s *profileScreen) Typing() bool { return s.filter != nil }
@@ -99,7 +134,7 @@ func (s *profileScreen) shown() []profileEntry {
 	var out []profileEntry
 	for _, e := range s.entries {
 		text := e.name + " " + s.title(e)
-		if e.resume == nil {
+		if e.profile != nil {
 			text += " " + e.profile.Summary
 		}
 		if strings.Contains(strings.ToLower(text), want) {
@@ -146,6 +181,10 @@ func (s *profileScreen) Keys() []key.Binding {
 }
 
 func (s *profileScreen) Update(msg tea.Msg) tea.Cmd {
+	if m, ok := msg.(profilesMsg); ok {
+		s.loaded(m)
+		return nil
+	}
 	k, ok := msg.(tea.KeyMsg)
 	if !ok || k.Paste && s.filter == nil {
 		return nil
@@ -269,6 +308,9 @@ func (s *profileScreen) title(e profileEntry) string {
 	if e.resume != nil {
 		return "resume"
 	}
+	if e.profile == nil {
+		return upper(untrusted.Text(e.name).Max(60))
+	}
 	return untrusted.Text(e.profile.Title).Max(60)
 }
 
@@ -288,6 +330,8 @@ func (s *profileScreen) rows(w, h int) []string {
 		s.start(l, i == s.cursor)
 		if e.resume != nil {
 			l.Col(theme.Bold, "resume", name).Plain("   ").Plain(s.resumeWords(e.resume))
+		} else if e.profile == nil {
+			l.Col(theme.Bold, s.title(e), name)
 		} else {
 			n := countsOf(e.topo)
 			l.Col(theme.Bold, s.title(e), name).Plain("   ").Col(theme.Plain, count(n.cas, "CA"), 8).
@@ -322,6 +366,9 @@ func (s *profileScreen) tall(w, h int) []string {
 		summary := "answers of an earlier run, to go on with"
 		if e.resume != nil {
 			l.Add(theme.Bold, "resume").Plain("   " + s.resumeWords(e.resume))
+		} else if e.profile == nil {
+			l.Add(theme.Bold, s.title(e))
+			summary = ""
 		} else {
 			n := countsOf(e.topo)
 			l.Col(theme.Bold, s.title(e), 20).Add(theme.Plain, count(n.cas, "CA")+"   "+count(n.leaves, "certificate"))
@@ -388,6 +435,9 @@ func countsOf(t *topology.Topology) counts {
 func (s *profileScreen) details(e profileEntry, w int, tall bool) []string {
 	if e.resume != nil {
 		return styled(s.Theme, theme.Plain, wrap("Reads the answers of an earlier run and goes to the first step that still has something to ask.", w))
+	}
+	if e.profile == nil {
+		return nil
 	}
 	var cas, facts []string
 	for _, a := range e.topo.Authorities {

@@ -29,6 +29,7 @@ type root struct {
 	typed   burst
 
 	ticking, looking bool
+	tick             time.Duration // between two frames of a progress bar
 	saveAsked        bool
 	end              ending
 	crash            any
@@ -53,14 +54,15 @@ type (
 )
 
 func newRoot(env *Env, k *work, effects []flow.Effect) (*root, tea.Cmd) {
-	r := &root{env: env, work: k}
+	r := &root{env: env, work: k, tick: tickPause}
 	env.Do, env.Say = r.do, func(s Status) { r.said = s }
 	if env.Tick == nil {
 		env.Tick = func(d time.Duration, msg tea.Msg) tea.Cmd {
 			return tea.Tick(d, func(time.Time) tea.Msg { return msg })
 		}
 	}
-	env.Quit, env.Save, env.Pace = r.quit, r.save, &pace{}
+	env.Quit, env.Save, env.Pace, env.Log = r.quit, r.save, &pace{}, &progressLog{}
+	k.note = func(p flow.Progress) { env.Log.note(env.Now(), p) }
 	env.Resume = r.resume
 	if env.Copy == nil {
 		env.Copy = func(string) tea.Cmd { return nil }
@@ -157,7 +159,7 @@ func (r *root) settle() tea.Cmd {
 	cmds = append(cmds, r.arrive())
 	if _, busy := r.env.Flow.Preparing(); busy && !r.ticking {
 		r.ticking = true
-		cmds = append(cmds, r.env.Tick(tickPause, tickMsg{}))
+		cmds = append(cmds, r.env.Tick(r.tick, tickMsg{}))
 	}
 	if !r.looking && r.slotsOpen() {
 		r.looking = true

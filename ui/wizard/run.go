@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,15 @@ import (
 // key waits up to 17 ms for its frame; at 120 half of that, for 150 ms of CPU a
 // minute.
 const framesPerSecond = 120
+
+// farFrames is the same for a terminal behind a network, which carries every
+// frame: a key that is held down sends a quarter of them, and what moves by
+// itself does so ten times a second. At ten for keys as well each of them would
+// wait for up to 100 ms.
+const (
+	farFrames = 30
+	farPause  = 100 * time.Millisecond // instead of tickPause
+)
 
 // Options are what the wizard runs on.
 type Options struct {
@@ -48,6 +58,8 @@ type Options struct {
 	NewPassphrase func() []byte
 	Compare       func(p *flow.Prepared, path string) flow.Difference
 	Export        func(path string, data []byte, replace bool) error
+	// Far says that the terminal is behind a network: fewer frames are drawn.
+	Far bool
 	// In and Out are the terminal.
 	In, Out *os.File
 	Theme   theme.Options
@@ -115,6 +127,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		Flow: o.State, Theme: theme.New(o.Theme), FS: o.FS, Dir: o.Dir, Home: o.Home, Now: o.Now,
 		Demo: o.Demo, PlanPath: o.PlanPath, Resumable: o.Resumable, Copy: copier(o.Out),
 		NewPassphrase: o.NewPassphrase, Compare: o.Compare, Export: o.Export,
+		Rest: firstFrame(ctx),
 	}
 	w := newWriter(ctx)
 	defer w.stop()
@@ -122,10 +135,14 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Resumed {
 		start = tea.Batch(start, r.forwards())
 	}
+	frames := framesPerSecond
+	if o.Far {
+		frames, r.tick = farFrames, farPause
+	}
 	in, connect := terminalInput(o.In)
 	p := tea.NewProgram(
 		starting{r, start}, tea.WithInput(in), tea.WithOutput(o.Out), tea.WithAltScreen(),
-		tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler(),
+		tea.WithFPS(frames), tea.WithoutSignalHandler(),
 	)
 	connect(p)
 	stop := forward(ctx, p)
@@ -138,6 +155,16 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	defer r.env.Flow.Forget()
 	return r.result(o, err)
+}
+
+// firstFrame gives a wait that ends when the first frame was drawn. Until then
+// nothing else is to use the processor, the garbage collector neither: the
+// caller may have told it to wait.
+func firstFrame(ctx context.Context) func() {
+	return func() {
+		pause(ctx, 3*time.Second/framesPerSecond)
+		debug.SetGCPercent(100)
+	}
 }
 
 // terminalInput is the terminal with its pastes taken out, where that is read as

@@ -108,6 +108,10 @@ type Env struct {
 	// Export writes one file where a person says; ErrExists when one is there
 	// and replace is false.
 	Export func(path string, data []byte, replace bool) error
+	// Log is what long work did last.
+	Log *progressLog
+	// Rest waits for a moment without anything to draw; nil waits for none.
+	Rest func()
 	// Tick is tea.Tick, or a test's.
 	Tick func(d time.Duration, msg tea.Msg) tea.Cmd
 }

@@ -14,15 +14,40 @@ import (
 
 var _ = register(flow.StepWrite, func(e *Env) Screen { return &writeScreen{Env: e} })
 
-// writeScreen shows the write. It takes no key: ctrl+c stops safely, and that is
-// the frame's.
-type writeScreen struct{ *Env }
+// writeScreen shows the write. Its only keys scroll the log: ctrl+c stops
+// safely, and that is the frame's.
+type writeScreen struct {
+	*Env
+	back    int // how many steps the log is scrolled back
+	logged  bool
+	all, in int // how many steps there are, and how many are in sight
+}
 
-func (s *writeScreen) Open() tea.Cmd          { return nil }
-func (s *writeScreen) Update(tea.Msg) tea.Cmd { return nil }
-func (s *writeScreen) Keys() []key.Binding    { return nil }
-func (s *writeScreen) Typing() bool           { return false }
-func (s *writeScreen) Back() bool             { return false }
+var keyLog = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown", "home", "end"), key.WithHelp("↑/↓", "scroll the log"))
+
+func (s *writeScreen) Open() tea.Cmd {
+	s.back = 0
+	return nil
+}
+
+// Update scrolls the log; what is newest is at its end.
+func (s *writeScreen) Update(msg tea.Msg) tea.Cmd {
+	if k, ok := msg.(tea.KeyMsg); ok && s.logged && key.Matches(k, keyLog) {
+		last := max(0, s.all-s.in)
+		s.back = last - moved(k, last-s.back, last+1, max(1, s.in-1))
+	}
+	return nil
+}
+
+func (s *writeScreen) Keys() []key.Binding {
+	if s.logged && s.all > s.in {
+		return []key.Binding{keyLog}
+	}
+	return nil
+}
+
+func (s *writeScreen) Typing() bool { return false }
+func (s *writeScreen) Back() bool   { return false }
 
 // failed is the error that the write ended with, nil while it runs.
 func (s *writeScreen) failed() error {
@@ -45,7 +70,27 @@ func (s *writeScreen) Status() Status {
 	return Status{Text: "The keys are still being made; the files are written as soon as they are."}
 }
 
+// View is the stages, and beside them the log where there is room for it.
 func (s *writeScreen) View(w, h int) string {
+	_, busy := s.Flow.Preparing()
+	_, s.all = s.Log.last(0, 0)
+	s.logged = w >= wideWidth && h >= 12 && (busy || s.all > 0)
+	if !s.logged {
+		return s.stages(w, h)
+	}
+	left := max(58, w/2)
+	s.in = h - 2
+	var rows []string
+	rows, s.all = s.logRows(inner(w-left), s.in)
+	b := box{title: "Log"}
+	if s.all > s.in {
+		b.foot = itoa(s.all-s.back) + " of " + itoa(s.all)
+	}
+	return beside(s.stages(left, h), b.draw(s.Theme, rows, w-left, h))
+}
+
+// stages are what is done, what is being done and what is left.
+func (s *writeScreen) stages(w, h int) string {
 	th := s.Theme
 	dir := untrusted.Text(s.Flow.Plan().Output.Dir).Max(200)
 	lines := []string{""}
