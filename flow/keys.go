@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"slices"
-
 	"certwright/certs/topology"
 )
 
@@ -37,7 +35,7 @@ func (s *State) newKeys() int {
 		if mode == topology.BringCerts || mode == topology.BringCA && slot.Kind == topology.CA && !s.plan.Components[slot.Component].Intermediate {
 			continue
 		}
-		if len(slot.Algorithms) == 0 || slices.Contains(slot.Algorithms, string(s.plan.Keys.Algorithm)) {
+		if slot.Takes(string(s.plan.Keys.Algorithm)) {
 			n++
 		}
 	}

@@ -78,7 +78,7 @@ func (j *judge) authority(n *node, slot *topology.Slot, t *topology.Topology) {
 		j.at("ca-missing-key-cert-sign", n, d)
 	}
 	j.caTime(n)
-	for _, d := range keyDefects(n) {
+	for _, d := range j.keyDefects(n) {
 		j.at(d.rule, d.n, d.d)
 	}
 	if isEd25519(x.PublicKey) {
@@ -266,7 +266,7 @@ func (s *slotCheck) tokenKey(pub crypto.PublicKey, src *source) {
 		s.j.report("unsupported-key-algorithm", src, 0, detail{message: "the key is Ed25519, and service account tokens are signed with RSA or ECDSA", has: "Ed25519", needs: "RSA or ECDSA", why: "kube-apiserver does not start: unknown private key type ed25519.PrivateKey, must be *rsa.PrivateKey, *ecdsa.PrivateKey, or jose.OpaqueSigner"})
 		return
 	}
-	for _, d := range publicKeyDefects(pub, "the key") {
+	for _, d := range s.j.publicKeyDefects(pub, "the key") {
 		s.j.report(d.rule, src, 0, d.d)
 	}
 }

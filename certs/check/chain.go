@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"certwright/certs/material"
 	"certwright/certs/topology"
 )
 
@@ -145,7 +146,11 @@ func (c *chainCheck) link(add func(string, *node, detail), child, parent *node, 
 	switch v := c.j.sigs.check(child, parent); {
 	case v == sigWeak:
 		add("weak-signature", child, weakDetail(child))
-	case v == sigUnknown && !slices.ContainsFunc(keyDefects(parent), isError):
+	case v == sigUnknown && material.PostQuantumSignature(child.x) != "":
+		if d := c.j.postQuantum(child.String()+" is signed with", material.PostQuantumSignature(child.x), false); d != nil {
+			add(postQuantumRule, child, *d)
+		}
+	case v == sigUnknown && !slices.ContainsFunc(c.j.keyDefects(parent), isError):
 		add("weak-signature", child, detail{message: fmt.Sprintf("%s is signed with an algorithm that Go does not verify", child), has: child.x.SignatureAlgorithm.String(), needs: "SHA-256 with RSA or ECDSA", why: "x509: cannot verify signature: algorithm unimplemented"})
 	}
 	if a, s := child.x.AuthorityKeyId, parent.x.SubjectKeyId; len(a) > 0 && len(s) > 0 && !bytes.Equal(a, s) {
@@ -195,7 +200,7 @@ func (c *chainCheck) issuer(add func(string, *node, detail), p path, i int) {
 		add("pathlen-exceeded", n, d)
 	}
 	c.issuerTime(add, n, anchor)
-	for _, d := range keyDefects(n) {
+	for _, d := range c.j.keyDefects(n) {
 		add(d.rule, d.n, d.d)
 	}
 	if c.j.rfc && emptyName(x.RawSubject) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"certwright/certs/material"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 )
@@ -130,6 +131,11 @@ func (c *chainCheck) sameNameOtherKey(tip *node) bool {
 	issuer := named[0]
 	for _, n := range named {
 		switch {
+		case c.j.sigs.check(tip, n) == sigUnknown && material.PostQuantumSignature(tip.x) != "":
+			if d := c.j.postQuantum(tip.String()+" is signed with", material.PostQuantumSignature(tip.x), false); d != nil {
+				c.j.at(postQuantumRule, tip, *d)
+			}
+			return true
 		case c.j.sigs.check(tip, n) == sigUnknown:
 			c.j.at("unsupported-key-algorithm", n, detail{message: fmt.Sprintf("the signature of %s cannot be checked: the key of %s or its algorithm is not supported", tip, n.in()), has: tip.x.SignatureAlgorithm.String()})
 			return true

@@ -114,9 +114,10 @@ type judge struct {
 	slot  topology.SlotID
 	now   time.Time
 	sigs  *signatures
-	rfc   bool // RFC 5280 in full, for a chain without a profile; otherwise as the cluster's components do
-	role  part // what the slot holds
-	quiet bool // material made here: nothing about how long it lasts
+	rfc   bool     // RFC 5280 in full, for a chain without a profile; otherwise as the cluster's components do
+	role  part     // what the slot holds
+	takes []string // the algorithms that the slot's components take, as its profile says
+	quiet bool     // material made here: nothing about how long it lasts
 	found []placed
 	seen  map[string]bool
 	alike map[string]int // findings of one rule in one file

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 
 	"certwright/certs/material"
@@ -28,6 +29,9 @@ func keyText(pub crypto.PublicKey) string {
 	case nil:
 		return "unknown"
 	}
+	if name := material.PostQuantumKey(pub); name != "" {
+		return name
+	}
 	// *dsa.PublicKey and what else crypto/x509 parses and TLS does not take.
 	kind, _, _ := strings.Cut(strings.TrimPrefix(fmt.Sprintf("%T", pub), "*"), ".")
 	return strings.ToUpper(kind)
@@ -41,21 +45,27 @@ func sameKey(a, b crypto.PublicKey) bool {
 
 // keyDefects judges the public key of a certificate. Ed25519 is fine for a CA
 // here and judged by the slot.
-func keyDefects(n *node) []defect {
+func (j *judge) keyDefects(n *node) []defect {
 	who := n.String()
 	pub := n.x.PublicKey
+	if name := material.PostQuantum(n.x.RawSubjectPublicKeyInfo); name != "" {
+		if d := j.postQuantum("the key of "+who+" is", name, pub != nil); d != nil {
+			return []defect{{postQuantumRule, n, *d}}
+		}
+		return nil
+	}
 	if pub == nil || n.x.PublicKeyAlgorithm == x509.DSA || n.x.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm {
 		return []defect{{"unsupported-key-algorithm", n, detail{message: fmt.Sprintf("the key of %s is of a kind that TLS does not take", who), has: n.x.PublicKeyAlgorithm.String(), needs: "ECDSA P-256, P-384 or RSA of 2048 bits or more"}}}
 	}
 	var out []defect
-	for _, d := range publicKeyDefects(pub, "the key of "+who) {
+	for _, d := range j.publicKeyDefects(pub, "the key of "+who) {
 		out = append(out, defect{d.rule, n, d.d})
 	}
 	return out
 }
 
 // publicKeyDefects judges a public key, whatever holds it.
-func publicKeyDefects(pub crypto.PublicKey, who string) []defect {
+func (j *judge) publicKeyDefects(pub crypto.PublicKey, who string) []defect {
 	var out []defect
 	add := func(rule string, d detail) { out = append(out, defect{rule, nil, d}) }
 	switch k := pub.(type) {
@@ -79,9 +89,36 @@ func publicKeyDefects(pub crypto.PublicKey, who string) []defect {
 		}
 	case ed25519.PublicKey, *ed25519.PublicKey:
 	default:
+		if name := material.PostQuantumKey(pub); name != "" {
+			if d := j.postQuantum(who+" is", name, true); d != nil {
+				add(postQuantumRule, *d)
+			}
+			break
+		}
 		add("unsupported-key-algorithm", detail{message: fmt.Sprintf("%s is of a kind that TLS does not take", who), has: keyText(pub), needs: "ECDSA P-256, P-384 or RSA of 2048 bits or more"})
 	}
 	return out
+}
+
+const postQuantumRule = "post-quantum-key"
+
+// postQuantum judges an ML-DSA key or signature, nil where the slot's
+// components take it and this build can use it: usable. what ends in a verb.
+func (j *judge) postQuantum(what, name string, usable bool) *detail {
+	taken := slices.Contains(j.takes, strings.ToLower(name))
+	who := "of this profile"
+	if j.rfc {
+		who = "of a cluster"
+	}
+	d := &detail{message: what + " " + name + ", and no component " + who + " accepts it yet", has: name, needs: "ECDSA P-256, P-384 or RSA of 2048 bits or more"}
+	switch {
+	case taken && usable:
+		return nil
+	case taken:
+		d.message = what + " " + name + ", which the profile's components accept and this certwright cannot prove: it was built without such keys"
+		d.fix = "use a certwright built with Go 1.27 or newer and -tags mldsa"
+	}
+	return d
 }
 
 func isEd25519(pub crypto.PublicKey) bool {

@@ -73,7 +73,7 @@ func (c *setCheck) slot(slot *topology.Slot, order int) {
 		return
 	}
 	j := newJudge(slot.ID, c.now)
-	j.sigs, j.quiet = c.sigs, pair.Made
+	j.sigs, j.quiet, j.takes = c.sigs, pair.Made, slot.Algorithms
 	src := c.source(slot, pair.Certificates, order)
 	s := &slotCheck{j: j, in: SlotInput{Slot: slot, Topology: c.set.Topology, Now: c.now, Rewritten: true}, cert: src, key: &source{name: keyName(slot), order: order}}
 	c.sigs.checks = 0

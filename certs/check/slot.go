@@ -35,7 +35,7 @@ func newSlotCheck(in SlotInput) *slotCheck {
 		j: newJudge(in.Slot.ID, in.Now), in: in,
 		cert: readSource(in.Cert, 0), key: readSource(in.Key, 1), ca: readSource(in.CA, 2),
 	}
-	s.j.sigs.memory = in.Memory
+	s.j.sigs.memory, s.j.takes = in.Memory, in.Slot.Algorithms
 	return s
 }
 
@@ -172,7 +172,7 @@ func (s *slotCheck) keyInCAFile(doc *material.Document, src *source) {
 // leaf judges a leaf by itself, without its chain.
 func (j *judge) leaf(n *node, slot *topology.Slot, t *topology.Topology, trusted bool) {
 	j.leafTime(n, serverSlot(slot))
-	for _, d := range keyDefects(n) {
+	for _, d := range j.keyDefects(n) {
 		j.at(d.rule, d.n, d.d)
 	}
 	if isEd25519(n.x.PublicKey) && !slices.Contains(slot.Algorithms, "ed25519") {
@@ -234,7 +234,7 @@ func (s *slotCheck) privateKeys(keys []crypto.Signer, src *source) {
 		return // the certificate's key is judged with the certificate
 	}
 	for _, k := range keys[:min(len(keys), 1)] {
-		for _, d := range publicKeyDefects(k.Public(), "the key") {
+		for _, d := range s.j.publicKeyDefects(k.Public(), "the key") {
 			s.j.report(d.rule, src, 0, d.d)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"certwright/certs/material"
 	"certwright/certs/topology"
 )
 
@@ -25,11 +26,29 @@ const (
 	RSA3072   Algorithm = "rsa-3072"
 	RSA4096   Algorithm = "rsa-4096"
 	Ed25519   Algorithm = "ed25519"
+	MLDSA44   Algorithm = "ml-dsa-44" // these are for a build that has them, see CanMake
+	MLDSA65   Algorithm = "ml-dsa-65"
+	MLDSA87   Algorithm = "ml-dsa-87"
 )
 
 // Algorithms lists all of them, the default first.
 func Algorithms() []Algorithm {
-	return []Algorithm{ECDSAP256, ECDSAP384, RSA2048, RSA3072, RSA4096, Ed25519}
+	return []Algorithm{ECDSAP256, ECDSAP384, RSA2048, RSA3072, RSA4096, Ed25519, MLDSA44, MLDSA65, MLDSA87}
+}
+
+// PostQuantum says whether the algorithm is one of ML-DSA.
+func (a Algorithm) PostQuantum() bool { return a == MLDSA44 || a == MLDSA65 || a == MLDSA87 }
+
+// makers make the keys that only some builds can.
+var makers = map[Algorithm]func() (crypto.Signer, error){}
+
+// CanMake says whether this build makes keys of the algorithm; the error says
+// which build would.
+func (a Algorithm) CanMake() error {
+	if a.PostQuantum() && makers[a] == nil {
+		return fmt.Errorf("this certwright cannot make %s keys: it takes one built with Go 1.27 or newer and -tags mldsa", a.Words())
+	}
+	return nil
 }
 
 // ParseAlgorithm reads an algorithm as a plan writes it.
@@ -55,6 +74,12 @@ func (a Algorithm) Words() string {
 		return "RSA 4096"
 	case Ed25519:
 		return "Ed25519"
+	case MLDSA44:
+		return "ML-DSA-44"
+	case MLDSA65:
+		return "ML-DSA-65"
+	case MLDSA87:
+		return "ML-DSA-87"
 	}
 	return string(a)
 }
@@ -66,17 +91,24 @@ func (a Algorithm) RSA() bool { return strings.HasPrefix(string(a), "rsa-") }
 // AllowedFor says whether the slot takes keys of the algorithm. The error is a
 // *Refusal.
 func AllowedFor(s *topology.Slot, a Algorithm) error {
-	if len(s.Algorithms) == 0 || slices.Contains(s.Algorithms, string(a)) {
+	if s.Takes(string(a)) {
 		return nil
 	}
 	why := "its profile does not list it"
 	if a == Ed25519 {
 		why = "not every reader of it takes such keys: browsers, kubeadm and the API server's service account keys do not"
 	}
+	if a.PostQuantum() {
+		why = "no component of its profile takes such keys yet; they need " + material.PostQuantumNeeds
+	}
+	takes := s.Algorithms
+	if len(takes) == 0 {
+		takes = topology.Usual()
+	}
 	return &Refusal{
 		Slot:   s.ID,
 		Reason: fmt.Sprintf("its key cannot be %s: %s", a.Words(), why),
-		Fix:    "choose " + list(s.Algorithms),
+		Fix:    "choose " + list(takes),
 	}
 }
 
@@ -128,6 +160,11 @@ func (a Algorithm) generate() (crypto.Signer, error) {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
 	}
-	_, err := ParseAlgorithm(string(a))
-	return nil, err
+	if make := makers[a]; make != nil {
+		return make()
+	}
+	if _, err := ParseAlgorithm(string(a)); err != nil {
+		return nil, err
+	}
+	return nil, a.CanMake()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"certwright/certs"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 )
 
@@ -74,6 +75,9 @@ func unusable(pub crypto.PublicKey) string {
 		}
 	case ed25519.PublicKey:
 	default:
+		if name := material.PostQuantumKey(pub); name != "" {
+			return "" // this build can sign with it; whether the slot takes it is AllowedFor's to say
+		}
 		return "its key is of a kind that TLS does not know"
 	}
 	return ""

@@ -99,6 +99,7 @@ func (p *plan) defaults() {
 	if _, err := ParseAlgorithm(string(p.Algorithm)); err != nil {
 		p.bad(err)
 	}
+	p.bad(p.Algorithm.CanMake())
 	if p.CALife < 0 || p.LeafLife < 0 {
 		p.bad(errors.New("a lifetime below zero: give certificates a validity such as 8760h"))
 	}

@@ -232,11 +232,20 @@ func TestAlgorithms(t *testing.T) {
 		t.Errorf("%d algorithms here, %d in profiles, or another default", got, want)
 	}
 	_, err := issue.ParseAlgorithm("rsa-1024")
-	if err == nil || err.Error() != `unknown key algorithm "rsa-1024": use ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519` {
+	if err == nil || err.Error() != `unknown key algorithm "rsa-1024": use ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096, ed25519, ml-dsa-44, ml-dsa-65 or ml-dsa-87` {
 		t.Errorf("got %v", err)
 	}
 	if err := issue.Allowed(tectonic(t, nil), "dsa"); err == nil {
 		t.Error("dsa is allowed")
+	}
+	if err := issue.Allowed(tectonic(t, nil), issue.MLDSA65); err == nil || !strings.Contains(err.Error(), "no component of its profile takes such keys yet") || !strings.Contains(err.Error(), "Go 1.27") {
+		t.Errorf("ML-DSA: got %v", err)
+	}
+	if err := issue.AllowedFor(&topology.Slot{ID: "a/b"}, issue.MLDSA44); err == nil || !strings.Contains(err.Error(), "choose ecdsa-p256") {
+		t.Errorf("ML-DSA, where the profile is silent: got %v", err)
+	}
+	if err := issue.AllowedFor(&topology.Slot{ID: "a/b", Algorithms: []string{"ml-dsa-44"}}, issue.MLDSA44); err != nil {
+		t.Errorf("ML-DSA, where the profile lists it: got %v", err)
 	}
 }
 

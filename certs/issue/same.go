@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"certwright/certs"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 )
 
@@ -83,6 +84,8 @@ func otherAlgorithm(pub crypto.PublicKey, a Algorithm) string {
 		}
 	case ed25519.PublicKey:
 		is = Ed25519
+	default:
+		is = Algorithm(strings.ToLower(material.PostQuantumKey(pub)))
 	}
 	if is == a {
 		return ""

@@ -226,6 +226,7 @@ func (p *parser) request(der []byte) {
 	csr, err := x509.ParseCertificateRequest(bytes.Clone(der))
 	if err == nil && rsaPublicBits(csr.RawSubjectPublicKeyInfo) <= MaxRSABits {
 		p.doc.CSRs = append(p.doc.CSRs, csr)
+		p.postQuantum(csr.RawSubjectPublicKeyInfo, "a request for a certificate with a key for")
 	}
 }
 
@@ -239,5 +240,19 @@ func (p *parser) publicKey(der []byte) {
 		p.doc.PublicKeys = append(p.doc.PublicKeys, key)
 	} else if key, err := x509.ParsePKCS1PublicKey(der); err == nil {
 		p.doc.PublicKeys = append(p.doc.PublicKeys, key)
+	} else {
+		p.postQuantum(der, "a public key for")
+	}
+}
+
+// postQuantum explains an ML-DSA key where this build cannot use it; what can
+// be used is judged by its role.
+func (p *parser) postQuantum(spki []byte, what string) {
+	name := PostQuantum(spki)
+	if name == "" {
+		return
+	}
+	if _, err := x509.ParsePKIXPublicKey(spki); err != nil {
+		p.problem(Problem{Rule: rulePostQuantum, Detail: fmt.Sprintf("%s %s; it needs %s", what, name, PostQuantumNeeds)})
 	}
 }

@@ -69,6 +69,9 @@ func KeyWords(pub crypto.PublicKey) string {
 	case *ecdh.PublicKey:
 		return fmt.Sprint(k.Curve())
 	}
+	if name := PostQuantumKey(pub); name != "" {
+		return name // where this build can use such keys
+	}
 	// *dsa.PublicKey and whatever Go learns to parse.
 	name := strings.TrimPrefix(fmt.Sprintf("%T", pub), "*")
 	if pkg, _, ok := strings.Cut(name, "."); ok {

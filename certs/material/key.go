@@ -239,6 +239,8 @@ func inspectKey(der []byte, what kind) Problem {
 		return inspectCurve(params)
 	case oid.Equal(oidEd25519):
 		return Problem{}
+	case parameterSets[oid.String()].name != "":
+		return inspectMLDSA(oid, inner)
 	}
 	return Problem{Rule: ruleKeyAlgorithm, Detail: fmt.Sprintf("a key for %s", algorithmName(oid))}
 }

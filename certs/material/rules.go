@@ -37,6 +37,7 @@ const (
 	ruleOversize        = "oversize-key"
 	ruleExponent        = "rsa-exponent"
 	ruleKeyAlgorithm    = "unsupported-key-algorithm"
+	rulePostQuantum     = "post-quantum-key"
 	ruleCurve           = "unsupported-curve"
 	ruleExplicitEC      = "explicit-ec-params"
 	ruleSignatureDiffer = "signature-algorithm-mismatch"
@@ -55,7 +56,7 @@ func ProblemRules() []string {
 		ruleEscaped, ruleDashes, ruleBOM, ruleUTF16, ruleBase64PEM, ruleDER, rulePKCS12,
 		rulePKCS7, ruleJKS, ruleOpenSSH, ruleTrusted, ruleX509Label, ruleKeyLabel,
 		ruleEncrypted, ruleMalformedKey, ruleMalformedDER, ruleTrailing, ruleOversize,
-		ruleExponent, ruleKeyAlgorithm, ruleCurve, ruleExplicitEC, ruleSignatureDiffer,
+		ruleExponent, ruleKeyAlgorithm, rulePostQuantum, ruleCurve, ruleExplicitEC, ruleSignatureDiffer,
 		ruleNegativeSerial, ruleDuplicateExt, ruleExtCriticality, ruleMalformedSAN,
 	}
 }

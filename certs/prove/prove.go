@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"certwright/certs"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 )
 
@@ -149,11 +150,24 @@ func (b *bench) jobs(versions []uint16) []job {
 		}
 		for _, name := range dials {
 			for _, v := range versions {
+				if v < tls.VersionTLS13 && b.postQuantum(e) {
+					continue
+				}
 				jobs = append(jobs, job{e, name, v})
 			}
 		}
 	}
 	return jobs
+}
+
+// postQuantum says whether one side shows an ML-DSA certificate, which TLS 1.2
+// has no way to carry.
+func (b *bench) postQuantum(e *topology.Edge) bool {
+	shows := func(id topology.SlotID) bool {
+		leaf := b.slots[id].leaf()
+		return leaf != nil && material.PostQuantum(leaf.RawSubjectPublicKeyInfo) != ""
+	}
+	return shows(e.Server.Slot) || e.ClientCA != "" && shows(e.Client.Slot)
 }
 
 // prove makes one handshake and says how it went.

@@ -18,9 +18,31 @@ func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
 var idPattern = word{lowers + digits, lowers + digits + ".-", 63}
 
 // Algorithms are the key algorithms that a profile or a plan may name, the
-// default first.
+// default first. Those of ML-DSA are taken only where a profile lists them: no
+// component of today does.
 func Algorithms() []string {
+	return append(Usual(), "ml-dsa-44", "ml-dsa-65", "ml-dsa-87")
+}
+
+// Usual are the algorithms of a profile that lists none.
+func Usual() []string {
 	return []string{"ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519"}
+}
+
+// Takes are the algorithms of the profile's components, the default first.
+func (p *Profile) Takes() []string {
+	if len(p.Algorithms) > 0 {
+		return p.Algorithms
+	}
+	return Usual()
+}
+
+// Takes says whether the slot's components take keys of the algorithm.
+func (s *Slot) Takes(algorithm string) bool {
+	if len(s.Algorithms) > 0 {
+		return slices.Contains(s.Algorithms, algorithm)
+	}
+	return slices.Contains(Usual(), algorithm)
 }
 
 // Validate checks that the profile hangs together: each name that is used is

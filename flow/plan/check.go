@@ -10,21 +10,28 @@ import (
 	"certwright/assets/profiles"
 	"certwright/assets/yamlfile"
 	"certwright/certs/issue"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 )
 
 func isPath(profile string) bool { return profiles.IsPath(profile) }
 
-// algorithms are those that a plan for the profile may name, the default first.
-func algorithms(profile *topology.Profile) []issue.Algorithm {
-	names := profile.Algorithms
-	if len(names) == 0 {
-		names = topology.Algorithms()
+// Algorithms are those that a plan for the profile may name, the default first:
+// what the profile's components take and this build can make. Of a profile that
+// takes nothing that this build can make, it is all that it takes, and Check
+// says so.
+func Algorithms(profile *topology.Profile) []issue.Algorithm {
+	var out []issue.Algorithm
+	for _, n := range profile.Takes() {
+		if a := issue.Algorithm(n); a.CanMake() == nil {
+			out = append(out, a)
+		}
 	}
-	out := make([]issue.Algorithm, len(names))
-	for i, n := range names {
-		out[i] = issue.Algorithm(n)
+	if len(out) == 0 {
+		for _, n := range profile.Takes() {
+			out = append(out, issue.Algorithm(n))
+		}
 	}
 	return out
 }
@@ -77,13 +84,17 @@ func (c *checker) keys() {
 	default:
 		c.bad("keys.ca-keys", "%q is not known; use plain, encrypted or discard", string(f))
 	}
-	allowed := algorithms(c.profile)
-	if a := c.p.Keys.Algorithm; a != "" && !slices.Contains(allowed, a) {
+	allowed := Algorithms(c.profile)
+	if a := c.p.Keys.Algorithm; a != "" && (!slices.Contains(allowed, a) || a.CanMake() != nil) {
 		words := make([]string, len(allowed))
 		for i := range allowed {
 			words[i] = string(allowed[i])
 		}
 		switch near := yamlfile.Nearest(string(a), words); {
+		case slices.Contains(c.profile.Takes(), string(a)):
+			c.bad("keys.algorithm", "%v", a.CanMake())
+		case a.PostQuantum():
+			c.bad("keys.algorithm", "no component of profile %s takes %s yet: such keys need %s; use one of %s", c.profile.Name, a, material.PostQuantumNeeds, strings.Join(words, ", "))
 		case slices.Contains(topology.Algorithms(), string(a)):
 			c.bad("keys.algorithm", "profile %s does not take %s, because some of its components refuse it; use one of %s", c.profile.Name, a, strings.Join(words, ", "))
 		case near != "":

@@ -222,7 +222,7 @@ func Default(profile *topology.Profile) *Plan {
 		Hierarchy:  profile.Hierarchy,
 		Output:     Output{Dir: DefaultDir, Layouts: slices.Clone(profile.Layouts)},
 	}
-	p.Keys.Algorithm = algorithms(profile)[0]
+	p.Keys.Algorithm = Algorithms(profile)[0]
 	for _, c := range profile.Components {
 		p.Components[c.ID] = Component{Mode: topology.Generate}
 	}

@@ -95,6 +95,7 @@ func TestWrongPlansAreRefusedWithLineAndColumn(t *testing.T) {
 		{"wrong fact", head + "facts:\n  etcd.hosts: a,10.0.0.300\n", "plan.yaml:4:15: facts.etcd.hosts: 10.0.0.300 is not an IP address: 300 is over 255; write one like demo-etcd-0.example.com,demo-etcd-1.example.com"},
 		{"network too small", head + "facts: {service.cidr: 10.3.0.0/29}\n", "plan.yaml:3:23: facts.service.cidr: 10.3.0.0/29 is too small: it has no address number 15; write one like 10.3.0.0/16"},
 		{"unknown algorithm", head + "keys: {algorithm: rsa2048}\n", `plan.yaml:3:19: keys.algorithm: unknown algorithm "rsa2048"; did you mean rsa-2048?`},
+		{"algorithm of the years to come", head + "keys: {algorithm: ml-dsa-65}\n", "plan.yaml:3:19: keys.algorithm: no component of profile tectonic takes ml-dsa-65 yet: such keys need programs built with Go 1.27 or newer, or on OpenSSL 3.5 or newer; use one of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096"},
 		{"algorithm that browsers refuse", head + "keys: {algorithm: ed25519}\n", "plan.yaml:3:19: keys.algorithm: profile tectonic does not take ed25519, because some of its components refuse it; use one of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096"},
 		{"unknown hierarchy", head + "hierarchy: flat\n", `plan.yaml:3:12: hierarchy: must be intermediates (one root above all CAs) or roots (each CA a root of its own), not "flat"`},
 		{"unknown component", head + "components: {ectd: {mode: generate}}\n", "plan.yaml:3:20: components.ectd: unknown component; did you mean etcd?"},

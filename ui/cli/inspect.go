@@ -63,6 +63,7 @@ func (a *app) inspect(files []string, output, passphrase string) error {
 		}
 		s := material.Describe(doc)
 		out[i].Content = &s
+		out[i].Findings = append(out[i].Findings, postQuantum(doc)...)
 		ok = ok && len(s.Certificates)+len(s.Keys)+len(s.PublicKeys)+s.Requests+s.CRLs > 0
 	}
 	belong(out)
@@ -82,6 +83,28 @@ func (a *app) inspect(files []string, output, passphrase string) error {
 		return &exitError{exitUnacceptable}
 	}
 	return nil
+}
+
+// postQuantum explains certificates with ML-DSA, whose keys and signatures have
+// names that say nothing of who takes them.
+func postQuantum(doc *material.Document) []check.Finding {
+	var out []check.Finding
+	rule, _ := check.RuleByID("post-quantum-key")
+	for i, c := range doc.Certificates {
+		if c.X509 == nil {
+			continue
+		}
+		key, signature := material.PostQuantum(c.X509.RawSubjectPublicKeyInfo), material.PostQuantumSignature(c.X509)
+		if key == "" && signature == "" {
+			continue
+		}
+		what := fmt.Sprintf("certificate %d is signed with %s", i+1, signature)
+		if key != "" {
+			what = fmt.Sprintf("the key of certificate %d is %s", i+1, key)
+		}
+		out = append(out, check.Finding{Rule: rule.ID, Severity: check.Warning, File: untrusted.Text(doc.Name).String(), Message: what + "; it needs " + material.PostQuantumNeeds, Why: rule.Why, Fix: rule.Fix})
+	}
+	return out
 }
 
 // belong finds keys and certificates of one public key across the files.

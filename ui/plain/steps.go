@@ -8,12 +8,12 @@ import (
 	"strings"
 
 	"certwright/certs/check"
-	"certwright/certs/issue"
 	"certwright/certs/material"
 	"certwright/certs/prove"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
+	"certwright/flow/plan"
 )
 
 func (s *session) profile() error {
@@ -117,20 +117,17 @@ func (s *session) fact(f topology.Fact) error {
 }
 
 func (s *session) keys() error {
-	names := s.State.Profile().Algorithms
-	if len(names) == 0 {
-		names = topology.Algorithms()
-	}
+	algorithms := plan.Algorithms(s.State.Profile())
 	var words []string
-	for _, n := range names {
-		words = append(words, issue.Algorithm(n).Words())
+	for _, a := range algorithms {
+		words = append(words, a.Words())
 	}
-	preset := max(0, slices.Index(names, string(s.State.Plan().Keys.Algorithm)))
+	preset := max(0, slices.Index(algorithms, s.State.Plan().Keys.Algorithm))
 	i, err := s.choose("Which kind of keys?", words, preset)
 	if err != nil {
 		return err
 	}
-	s.do(flow.SetAlgorithm{Algorithm: issue.Algorithm(names[i])})
+	s.do(flow.SetAlgorithm{Algorithm: algorithms[i]})
 	return nil
 }
 

@@ -3,9 +3,9 @@ package wizard
 import (
 	"slices"
 
-	"certwright/certs/issue"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
+	"certwright/flow/plan"
 )
 
 // factField is one row: a value that is typed, or one that is chosen.
@@ -121,12 +121,9 @@ func (s *factsScreen) field(id string) *factField {
 // keyFieldOf is the choice of an algorithm among those that a profile takes.
 func keyFieldOf(p *topology.Profile) *factField {
 	keys := &factField{id: fieldKey, title: "Key", help: "The algorithm of every key that is made here. RSA keys take longer to make, ECDSA P-256 is accepted everywhere."}
-	for _, a := range p.Algorithms {
-		keys.choices = append(keys.choices, a)
-		keys.words = append(keys.words, issue.Algorithm(a).Words())
-	}
-	if len(keys.choices) == 0 {
-		keys.choices, keys.words = []string{string(issue.ECDSAP256)}, []string{issue.ECDSAP256.Words()}
+	for _, a := range plan.Algorithms(p) {
+		keys.choices = append(keys.choices, string(a))
+		keys.words = append(keys.words, a.Words())
 	}
 	return keys
 }
