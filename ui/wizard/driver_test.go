@@ -277,7 +277,7 @@ func (d *driver) hides(texts ...string) *driver {
 }
 
 // goldenSizes are the windows of which every screen has a golden frame.
-var goldenSizes = [][2]int{{80, 24}, {120, 40}, {60, 20}}
+var goldenSizes = [][2]int{{80, 24}, {120, 40}, {60, 16}}
 
 // golden compares the window at every golden size with testdata/NAME.WxH.txt.
 func (d *driver) golden(name string) *driver {

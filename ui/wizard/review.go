@@ -23,6 +23,7 @@ type reviewScreen struct {
 	unfolded map[string]bool
 	cursor   int
 	from     int
+	lead     int // the rows above the list
 	typing   reviewField
 	dir      *input
 	confirm  *input
@@ -290,7 +291,9 @@ func (s *reviewScreen) Urgent() (Status, bool) {
 	switch {
 	case s.typing == dirField, s.forms.open, s.keys.open(), s.full != nil:
 		return s.Status(), true
-	case s.typing == confirmField && asked && typed == want:
+	case s.typing == confirmField && asked && typed != want:
+		return Status{theme.WarnSign, "What is replaced is kept beside the new files. esc leaves this field."}, true
+	case s.typing == confirmField && asked:
 		return Status{theme.GoodSign, "enter replaces them; the old files are kept beside the new ones."}, true
 	}
 	return Status{}, false

@@ -35,7 +35,7 @@ func (s *reviewScreen) View(w, h int) string {
 		s.dir.add(l, theme.Bold, w-l.Width()-2, true)
 		head = append(head, l.Fit(w), "")
 	case s.asked():
-		head = append(head, s.confirmRow(w), "")
+		head = append(append(head, s.confirmRow(w)), lead(h)...)
 	}
 	rest := h - len(head)
 	if !roomy(w) {
@@ -132,7 +132,7 @@ func (s *reviewScreen) summary() string {
 
 // position says which rows of a long list are shown.
 func (s *reviewScreen) position(h int) string {
-	n := len(s.rows) + 1
+	n := len(s.rows) + max(1, s.lead)
 	if n <= h {
 		return ""
 	}
@@ -144,12 +144,22 @@ func (s *reviewScreen) list(w, h int) []string {
 	th := s.Theme
 	dir := untrusted.Text(s.of.Survey.Dir).Max(200)
 	top := th.Line().Add(theme.Bold, th.CutMiddle(dir, w))
+	var lines []string
 	if there := s.of.Survey.Existing; there != "" && s.occupied() {
-		top.Add(theme.Faint, "   there now: "+untrusted.Text(there).Max(200))
+		if text := "there now: " + untrusted.Text(there).Max(200); top.Width()+3+cells(text) <= w {
+			top.Add(theme.Faint, "   "+text)
+		} else {
+			for i, l := range wrap(text, w) {
+				if i < 2 {
+					lines = append(lines, th.Line().Add(theme.Faint, l).Fit(w))
+				}
+			}
+		}
 	}
-	lines := []string{top.Fit(w)}
-	s.from = window(s.from, s.cursor, len(s.rows), h-1)
-	for i := s.from; i < min(len(s.rows), s.from+h-1); i++ {
+	lines = append([]string{top.Fit(w)}, lines...)
+	s.lead = len(lines)
+	s.from = window(s.from, s.cursor, len(s.rows), h-s.lead)
+	for i := s.from; i < min(len(s.rows), s.from+h-s.lead); i++ {
 		lines = append(lines, s.row(s.rows[i], i == s.cursor && !s.forms.open, w))
 	}
 	return lines

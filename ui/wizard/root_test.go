@@ -119,9 +119,6 @@ func TestEverythingFitsInTheSmallestWindow(t *testing.T) {
 	d := drive(t, setup{width: 60, height: 16})
 	for _, step := range []flow.Step{flow.StepProfile, flow.StepFacts, flow.StepModes, flow.StepTopology, flow.StepReview, flow.StepDone} {
 		d.at(step).whole()
-		if step != flow.StepTopology { // which has frames of its own
-			d.golden1(string(step) + ".60x16.txt")
-		}
 		d.press("enter")
 	}
 }

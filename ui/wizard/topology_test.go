@@ -161,7 +161,7 @@ var fingerprints = regexp.MustCompile(`([0-9a-f]{2}:){8}`)
 // topologyGolden compares the screen at four sizes; fingerprints are new each time.
 func topologyGolden(d *driver, name string) {
 	d.t.Helper()
-	for _, size := range [][2]int{{80, 24}, {120, 40}, {60, 20}, {200, 60}} {
+	for _, size := range [][2]int{{80, 24}, {120, 40}, {60, 16}, {200, 60}} {
 		d.size(size[0], size[1])
 		frame := fingerprints.ReplaceAllString(d.frame(), "00:11:22:33:44:55:66:77:") + "\n"
 		path := filepath.Join("testdata", name+"."+itoa(size[0])+"x"+itoa(size[1])+".txt")
