@@ -21,16 +21,20 @@ func (f *wizardFlags) wantsPlain(a *app) bool {
 
 // plain runs the wizard as questions and answers. It needs no terminal: the
 // answers may come from a pipe.
-func (a *app) plain(ctx context.Context, w *install.World, p *plan.Plan, save string) error {
+func (a *app) plain(ctx context.Context, w *install.World, p *plan.Plan, save string, sealing *flow.SetCAKeys) error {
 	state, effects, err := flow.New(catalogue{a}, p)
 	if err != nil {
 		return err
+	}
+	if sealing != nil {
+		effects = append(effects, state.Apply(*sealing)...)
 	}
 	o := plain.Options{
 		State: state, Effects: effects, Runner: &install.Runner{World: w, SavePath: save},
 		In: a.In, Out: a.World.Out, Home: a.home(), SavePath: save,
 	}
 	if a.In != nil && term.IsTerminal(int(a.In.Fd())) {
+		o.NewPassphrase = install.NewPassphrase
 		o.Secret = func() ([]byte, error) { return term.ReadPassword(int(a.In.Fd())) }
 	}
 	err = plain.Run(ctx, o)

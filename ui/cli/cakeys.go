@@ -73,9 +73,13 @@ func (a *app) caKeys(ctx context.Context, f *caKeyFlags, p *plan.Plan, needed, d
 	case a.askable():
 		k.Passphrase, err = a.newPassphrase(ctx, "The keys of the CAs")
 	default:
-		err = usage("the keys of CAs are to be encrypted, and there is no terminal to show a passphrase on; give one: --ca-passphrase-file FILE (mode 0600)")
+		err = errNoPassphrase()
 	}
 	return k, err
+}
+
+func errNoPassphrase() error {
+	return usage("the keys of CAs are to be encrypted, and there is no terminal to show a passphrase on; give one: --ca-passphrase-file FILE (mode 0600)")
 }
 
 // passphraseOf reads a passphrase of the person's own.

@@ -116,16 +116,15 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
-	if f.wantsPlain(a) {
-		if w.CAKeys, err = a.caKeys(c.Context(), &f.keys, p, true, false, false); err != nil {
-			return err
-		}
-		defer clear(w.CAKeys.Passphrase)
-		return a.plain(c.Context(), w, p, save)
-	}
 	sealing, err := a.sealing(w, &f.keys, p)
 	if err != nil {
 		return err
+	}
+	if f.wantsPlain(a) {
+		if encrypted := sealing != nil && len(sealing.Passphrase) == 0 && sealing.Fate == plan.CAKeysEncrypted; encrypted && !a.askable() {
+			return errNoPassphrase()
+		}
+		return a.plain(c.Context(), w, p, save, sealing)
 	}
 	out, _ := a.World.Out.(*os.File)
 	style, err := f.style(a)
@@ -184,6 +183,9 @@ func (a *app) sealing(w *install.World, f *caKeyFlags, p *plan.Plan) (*flow.SetC
 	fate, err := f.choice()
 	if err != nil || fate == "" && p.Keys.CAKeys != plan.CAKeysEncrypted {
 		return nil, err
+	}
+	if fate == "" {
+		fate = plan.CAKeysEncrypted // as the plan says
 	}
 	out := &flow.SetCAKeys{Fate: fate}
 	if f.file != "" {

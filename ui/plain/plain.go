@@ -34,7 +34,10 @@ type Options struct {
 	// Secret reads a passphrase without showing it; nil when it cannot be
 	// hidden, and then none is asked for.
 	Secret func() ([]byte, error)
-	Home   string
+	// NewPassphrase makes one for the keys of CAs. It is shown and typed back
+	// unseen, so it needs Secret as well.
+	NewPassphrase func() []byte
+	Home          string
 	// SavePath is where the answers are kept, for the words at the end.
 	SavePath string
 }

@@ -39,7 +39,7 @@ var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // with each answer behind its question as a person would see it.
 func session(t *testing.T, disk afero.Fs, secret string, input ...string) (string, error) {
 	t.Helper()
-	w := &install.World{Read: disk, Write: store.Memory(disk), Memory: true, Dir: "/work", Now: func() time.Time { return now }, Rand: rand.Reader, Version: "test", Catalogue: builtin{}}
+	w := &install.World{Read: disk, Write: store.Memory(disk), Memory: true, Dir: "/work", Now: func() time.Time { return now }, Rand: rand.Reader, Version: "test", Catalogue: builtin{}, CAKeys: install.CAKeys{Work: 4}}
 	p, err := profiles.Load("tectonic")
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,8 @@ func session(t *testing.T, disk afero.Fs, secret string, input ...string) (strin
 	in := &typist{out: &out, lines: input}
 	err = plain.Run(context.Background(), plain.Options{
 		State: s, Effects: effects, Runner: &install.Runner{World: w}, In: in, Out: &out, Home: "/home/me",
-		Secret: func() ([]byte, error) { return []byte(secret), nil },
+		Secret:        func() ([]byte, error) { return []byte(secret), nil },
+		NewPassphrase: func() []byte { return []byte(passphrase) },
 	})
 	return out.String(), err
 }

@@ -415,6 +415,12 @@ func (s *session) review() error {
 		s.do(flow.SetOutput{Dir: dir})
 		return errStay
 	}
+	if err := s.caKeys(); err != nil {
+		return err
+	}
+	if p, _ = s.State.Prepared(); p == nil {
+		return s.next() // says what stands in the way
+	}
 	if want, _, asked := s.State.Confirmation(); asked {
 		s.say("Warning: %s.", p.Survey.Confirm())
 		typed, err := s.ask("Type "+want+" to agree, or Enter for another directory", "")
