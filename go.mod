@@ -1,6 +1,6 @@
 module certwright
 
-go 1.26.0
+go 1.26.6
 
 require (
 	filippo.io/age v1.3.2

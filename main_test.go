@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/version"
 	"io/fs"
 	"os"
 	"path"
@@ -132,6 +133,25 @@ func TestOnlyStoreWritesAndOnlyMainExits(t *testing.T) {
 }
 
 // Each package says in its first sentence what it is for.
+// The libraries that open files below a directory and parse certificates had
+// holes that Go 1.26.6 was the first to be without (CVE-2026-39822,
+// GO-2026-5972): nothing older may build this.
+func TestTheToolchainIsNotOlderThanItsRepairs(t *testing.T) {
+	data, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if floor, ok := strings.CutPrefix(strings.TrimSpace(line), "go "); ok {
+			if version.Compare("go"+floor, "go1.26.6") < 0 {
+				t.Errorf("go.mod lets Go %s build this", floor)
+			}
+			return
+		}
+	}
+	t.Error("go.mod names no version of Go")
+}
+
 func TestEveryPackageHasADoc(t *testing.T) {
 	has := map[string]bool{}
 	for _, s := range sources(t) {

@@ -262,6 +262,7 @@ func (tx *Tx) newDir(p string) (string, error) {
 // replaced (immutable) is found here, before anything has happened.
 func (tx *Tx) undoCopies(j *journal) error {
 	made := map[string]bool{}
+	var linked []string
 	for i := range j.Steps {
 		s := &j.Steps[i]
 		if s.Do != doFile && s.Do != doRemove {
@@ -283,6 +284,9 @@ func (tx *Tx) undoCopies(j *journal) error {
 			return failed("examine", shown, err)
 		} else if mounted {
 			return refused(shown, "unmount it", "is a mount point, and cannot be replaced")
+		}
+		if id, ok := tx.root.Identity(info); ok && id.Links > 1 {
+			linked = append(linked, shown)
 		}
 		stage, undo := path.Join(tx.of(s.Path), tx.Tx), tx.undo(s.Path)
 		for _, dir := range parentsOf(undo, stage) {
@@ -315,6 +319,9 @@ func (tx *Tx) undoCopies(j *journal) error {
 			return refused(shown, "run again", "somebody changed it meanwhile")
 		}
 		s.Old = sum
+	}
+	if len(linked) > 0 {
+		tx.warn("%d of the files that were replaced have other names (hard links), which keep the old content, such as %s", len(linked), untrusted.Text(linked[0]))
 	}
 	if len(made) > 0 {
 		j.Backup = backupName(tx.o.Now, tx.id)

@@ -512,6 +512,9 @@ func TestKeyOverLooseFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if w := strings.Join(r.Warnings, "\n"); !strings.Contains(w, "1 of the files that were replaced have other names (hard links)") || !strings.Contains(w, "tls/server.key") {
+		t.Errorf("warnings %q", w)
+	}
 	info, err := os.Stat(dir + "/tls/server.key")
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)

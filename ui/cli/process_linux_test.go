@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,10 +15,10 @@ import (
 	"certwright/ui/cli"
 )
 
-// With CERTWRIGHT_CRASH the test binary is a process that says what it is
+// With CERTWRIGHT_ABORT the test binary is a process that says what it is
 // allowed to leave behind, and aborts.
 func init() {
-	if os.Getenv("CERTWRIGHT_CRASH") == "" {
+	if os.Getenv("CERTWRIGHT_ABORT") == "" {
 		return
 	}
 	if os.Getenv("HARDEN") != "" {
@@ -39,7 +41,7 @@ func abort(t *testing.T, env ...string) (string, syscall.WaitStatus) {
 	// The soft limit is raised as far as it goes, so that a core would be written.
 	cmd := exec.Command("sh", "-c", `ulimit -c "$(ulimit -H -c)" 2>/dev/null; exec "$0"`, self)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{"GOTRACEBACK=crash", "PATH=" + os.Getenv("PATH"), "CERTWRIGHT_CRASH=1"}, env...)
+	cmd.Env = append([]string{"GOTRACEBACK=crash", "PATH=" + os.Getenv("PATH"), "CERTWRIGHT_ABORT=1"}, env...)
 	var out strings.Builder
 	cmd.Stdout = &out
 	_ = cmd.Run()
@@ -71,5 +73,43 @@ func TestACrashLeavesNoCore(t *testing.T) {
 	}
 	if !status.Signaled() || status.CoreDump() {
 		t.Errorf("status %v: a core was dumped, or it did not abort", status)
+	}
+}
+
+// A run is aborted while it holds a passphrase: no core is left, and nothing that
+// it has said or written holds the passphrase but the line that showed it.
+func TestAnAbortedRunLeavesNoSecret(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err == nil {
+		old := limit
+		limit.Cur = limit.Max
+		_ = unix.Setrlimit(unix.RLIMIT_CORE, &limit) // as high as it goes; the run inherits it
+		defer func() { _ = unix.Setrlimit(unix.RLIMIT_CORE, &old) }()
+	}
+	form := regexp.MustCompile(`\n\s+([0-9a-z]{4}(?:-[0-9a-z]{4}){5})\s`)
+	r := newRun(t)
+	r.env = append(r.env, "GOTRACEBACK=crash")
+	r.put("plan.yaml", fmt.Sprintf(secretsPlan, "ecdsa-p256"))
+	pass := ""
+	err := r.onTerminal(func(all string, _ func(string)) {
+		if found := form.FindStringSubmatch(all); pass == "" && found != nil && strings.Contains(all, "Type it back:") {
+			pass = found[1]
+			_ = unix.Kill(r.pid, unix.SIGABRT)
+		}
+	}, "apply", "-f", "plan.yaml", "--encrypt-ca-keys")
+	if err == nil || pass == "" {
+		t.Fatalf("it was not aborted: %v %q", err, tail(r.said("terminal")))
+	}
+	if n := strings.Count(r.said("terminal"), pass); n != 1 {
+		t.Errorf("the terminal shows the passphrase %d times", n)
+	}
+	r.nowhere("the passphrase", pass, "terminal")
+	for path := range r.tree() {
+		if strings.HasPrefix(filepath.Base(path), "core") {
+			t.Errorf("a core was left: %s", path)
+		}
+	}
+	if left, _ := filepath.Glob(fmt.Sprintf("/tmp/core*%d*", r.pid)); len(left) > 0 {
+		t.Errorf("a core was left: %v", left)
 	}
 }

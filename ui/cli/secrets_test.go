@@ -102,6 +102,7 @@ type run struct {
 	t       *testing.T
 	dir     string
 	env     []string
+	pid     int // of the process that is or was on a terminal
 	mu      sync.Mutex
 	streams map[string][]byte // everything that it said, by where
 }
@@ -173,6 +174,7 @@ func (r *run) onTerminal(react func(all string, type_ func(string)), args ...str
 		r.t.Skipf("no pseudo terminal here: %v", err)
 	}
 	defer tty.Close()
+	r.pid = cmd.Process.Pid
 	more := make(chan bool, 1)
 	go func() {
 		defer close(more)
