@@ -11,35 +11,59 @@ import (
 // signature once. It may be used from several goroutines at once.
 type Memory struct {
 	mu    sync.Mutex
-	known map[[2][sha256.Size]byte]verdict
+	known map[[2][sha256.Size]byte]*remembered
+}
+
+// remembered is a verdict; whoever finds one that is not there yet waits.
+type remembered struct {
+	v    verdict
+	done chan struct{} // nil: it was there from the beginning
 }
 
 // NewMemory is one that knows nothing yet.
-func NewMemory() *Memory { return &Memory{known: map[[2][sha256.Size]byte]verdict{}} }
+func NewMemory() *Memory { return &Memory{known: map[[2][sha256.Size]byte]*remembered{}} }
 
 // Verified notes a signature that was checked already, with the issuer's public
 // key: x509.CreateCertificate does so with each that it makes.
 func (m *Memory) Verified(child, issuer *x509.Certificate) {
-	m.put(sha256.Sum256(child.Raw), sha256.Sum256(issuer.Raw), sigGood)
+	key := [2][sha256.Size]byte{sha256.Sum256(child.Raw), sha256.Sum256(issuer.Raw)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[key] = &remembered{v: sigGood}
 }
 
-func (m *Memory) get(child, parent *node) (verdict, bool) {
+func (m *Memory) has(child, parent *node) bool {
 	if m == nil {
-		return sigBad, false
+		return false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	v, ok := m.known[[2][sha256.Size]byte{child.hash, parent.hash}]
-	return v, ok
+	return m.known[[2][sha256.Size]byte{child.hash, parent.hash}] != nil
 }
 
-func (m *Memory) put(child, parent [sha256.Size]byte, v verdict) {
+// verdict is that of a check before, of another that is under way, or of now.
+// checked says that check was called.
+func (m *Memory) verdict(child, parent *node, check func() verdict) (v verdict, checked bool) {
 	if m == nil {
-		return
+		return check(), true
 	}
+	key := [2][sha256.Size]byte{child.hash, parent.hash}
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.known[[2][sha256.Size]byte{child, parent}] = v
+	r, known := m.known[key]
+	if !known {
+		r = &remembered{done: make(chan struct{})}
+		m.known[key] = r
+	}
+	m.mu.Unlock()
+	if known {
+		if r.done != nil {
+			<-r.done
+		}
+		return r.v, false
+	}
+	r.v = check()
+	close(r.done)
+	return r.v, true
 }
 
 // Seen holds what must not come twice in a set that is judged part by part: keys

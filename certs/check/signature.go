@@ -49,13 +49,13 @@ func (s *signatures) check(child, parent *node) verdict {
 	if v, ok := s.known[key]; ok {
 		return v
 	}
-	v, ok := s.memory.get(child, parent)
-	if !ok {
-		if s.checks++; s.spent() {
-			return sigBad
-		}
-		v = checkSignature(child.x, parent.x)
-		s.memory.put(child.hash, parent.hash, v)
+	if s.checks >= maxChecks && !s.memory.has(child, parent) {
+		s.checks++ // one more than there may be
+		return sigBad
+	}
+	v, checked := s.memory.verdict(child, parent, func() verdict { return checkSignature(child.x, parent.x) })
+	if checked {
+		s.checks++
 	}
 	s.known[key] = v
 	return v

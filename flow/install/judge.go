@@ -27,6 +27,7 @@ type folderJudge struct {
 	slots  []*topology.Slot
 	now    time.Time
 
+	memory *check.Memory // each signature is checked once, for its slot and for the whole
 	others map[topology.AuthorityID]*x509.Certificate
 	cas    map[topology.AuthorityID]*material.Document
 	roots  map[[sha256.Size]byte]bool // CAs that signed themselves
@@ -47,6 +48,7 @@ func (j *folderJudge) absent() []topology.SlotID {
 // run judges each slot, several at once, then what shows between them.
 func (j *folderJudge) run(ctx context.Context, workers int) error {
 	l := j.l
+	j.memory = check.NewMemory()
 	l.Set = &certs.Set{Topology: l.Topology.Without(j.absent()...), Modes: map[topology.ComponentID]topology.Mode{}, Pairs: map[topology.SlotID]*certs.Pair{}}
 	for _, c := range l.Topology.Components {
 		l.Set.Modes[c.ID] = topology.BringCerts
@@ -154,7 +156,7 @@ func (j *folderJudge) read(slot *topology.Slot) judgedSlot {
 	if s.CertFile == "" && s.KeyFile == "" {
 		return judgedSlot{}
 	}
-	in := check.SlotInput{Slot: slot, Topology: j.l.Topology, Cert: j.doc(slot, place.Cert), Key: j.doc(slot, place.Key), Now: j.now, Others: map[topology.AuthorityID]*x509.Certificate{}}
+	in := check.SlotInput{Slot: slot, Topology: j.l.Topology, Cert: j.doc(slot, place.Cert), Key: j.doc(slot, place.Key), Now: j.now, Memory: j.memory, Others: map[topology.AuthorityID]*x509.Certificate{}}
 	for a, c := range j.others {
 		if a != slot.Authority {
 			in.Others[a] = c
@@ -302,7 +304,7 @@ func (j *folderJudge) whole() []check.Finding {
 	}
 	set := *j.l.Set
 	set.Topology = &t
-	return check.Set(check.SetInput{Set: &set, Now: j.now})
+	return check.Set(check.SetInput{Set: &set, Now: j.now, Memory: j.memory})
 }
 
 // merge takes over what the whole has to say beyond its slots.
