@@ -17,7 +17,7 @@ import (
 // Every error that speaks of the leaf alone, where crypto/x509 has no opinion,
 // and the errors that are stricter on purpose.
 var notGo = []string{
-	"weak-key", "oversize-key", "rsa-exponent", "unsupported-curve", // Go checks these in TLS, or not at all
+	"weak-key", "oversize-key", "broken-key", "rsa-exponent", "unsupported-curve", // Go checks these in TLS, or not at all
 	"key-usage-digital-signature", "key-usage-unsuitable", "leaf-is-ca", "leaf-missing", "wrong-order", "multiple-leaves",
 }
 

@@ -77,6 +77,11 @@ func (j *judge) publicKeyDefects(pub crypto.PublicKey, who string) []defect {
 		if bits > material.MaxRSABits {
 			add("oversize-key", detail{message: fmt.Sprintf("%s is RSA with %d bits", who, bits), has: keyText(k), needs: "at most RSA 8192"})
 		}
+		if bits >= 1024 && bits <= material.MaxRSABits {
+			if why := factored(k); why != "" {
+				add("broken-key", detail{message: fmt.Sprintf("%s is broken: %s", who, why), has: keyText(k), needs: "a key that nobody can factor"})
+			}
+		}
 		switch {
 		case k.E < 3 || k.E%2 == 0:
 			add("rsa-exponent", detail{message: fmt.Sprintf("%s has the RSA exponent %d", who, k.E), has: fmt.Sprint(k.E), needs: "65537"})

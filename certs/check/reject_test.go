@@ -226,6 +226,9 @@ func TestKeysAndTime(t *testing.T) {
 			})
 			return files{cert: doc("c", bad), ca: doc("ca.pem", p.ingress)}
 		}, "rsa-exponent"},
+		{"ROCA", "ingress/server", ofModulus(rocaModulus), "broken-key"},
+		{"primes that lie close together", "ingress/server", ofModulus(closeModulus), "broken-key"},
+		{"a small factor", "ingress/server", ofModulus(smallFactorModulus), "broken-key"},
 		{"SHA-1 signature", "ingress/server", func(p *pki) files {
 			root := sign(nil, "rsa:ca", subject("rsa CA"), ca)
 			return p.with(root, remade(p.web(root), sha1Signed))
