@@ -486,7 +486,7 @@ func TestRenderRefusesWhatIsIncomplete(t *testing.T) {
 		{"an empty CA", request(without("kube/ca", &certs.Pair{})), "render kube/ca: the set has no certificate for it"},
 		{"a leaf without a key", request(without("etcd/client", &certs.Pair{Certificates: set.Pairs["etcd/client"].Certificates})), "render etcd/client: the set has no key for it"},
 		{"a key pair without a key", request(without("kube/service-account", &certs.Pair{})), "render kube/service-account: the set has no key for it"},
-		{"an unknown layout", request(set, "tre"), `render: unknown layout "tre"; there are tree, kubeconfig, secrets, terraform, flags, cluster-api, k3s, cert-manager`},
+		{"an unknown layout", request(set, "tre"), `render: unknown layout "tre"; there are tree, kubeconfig, secrets, terraform, flags, cluster-api, k3s, cert-manager, kubelet-csr`},
 	} {
 		if _, err := layout.Render(c.r); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v, want %s", c.why, err, c.want)

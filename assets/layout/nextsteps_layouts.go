@@ -22,6 +22,7 @@ func (j *job) otherLayouts(p *page) {
 		{"cluster-api", j.clusterAPISteps},
 		{"k3s", j.k3sSteps},
 		{"cert-manager", j.certManagerSteps},
+		{"kubelet-csr", j.kubeletCSRSteps},
 	} {
 		if j.has(l.name) {
 			l.write(p)
@@ -137,6 +138,8 @@ func (j *job) certManagerSteps(p *page) {
 			p.text("The %s is not among them: its key was not handed over.", a.Title)
 		}
 	}
+	p.text("Each is renewed a month before its end, or when a third of its life is left where that is shorter, with a new key each time. " +
+		"What reads the Secret must notice: a pod that mounts it sees the files change, and few programs read them again.")
 	p.text("What cert-manager does not do: it never renews a CA of these, issues certificates that outlive theirs, and makes none anew when its CA changes. " +
 		"Programs that read files, as a control plane's do, need something that copies Secrets to their disks.")
 }

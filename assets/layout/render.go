@@ -29,6 +29,7 @@ var layouts = []struct {
 	{"cluster-api", clusterAPI, false},
 	{"k3s", k3s, false},
 	{"cert-manager", certManager, true},
+	{"kubelet-csr", kubeletCSR, false},
 }
 
 // Names lists the layouts that there are.

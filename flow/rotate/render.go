@@ -80,7 +80,7 @@ func (m *maker) layouts() []string {
 	var out, left []string
 	for _, l := range list {
 		switch l {
-		case "cluster-api", "k3s", "cert-manager":
+		case "cluster-api", "k3s", "cert-manager", "kubelet-csr":
 			left = append(left, l)
 		default:
 			out = append(out, l)

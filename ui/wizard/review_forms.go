@@ -37,6 +37,8 @@ func formWords(layout string) string {
 		return "the parameters of each program"
 	case "cert-manager":
 		return "issuers and certificates for cert-manager"
+	case "kubelet-csr":
+		return "kubelets that ask the cluster for theirs"
 	}
 	return ""
 }
