@@ -16,7 +16,7 @@ import (
 // curves leaves out the post-quantum key exchange, which costs as much as the
 // signatures and tells nothing about certificates. Those for certificates must
 // all be in it: TLS 1.2 refuses a certificate on a curve that is not.
-var curves = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
+var curves = []tls.CurveID{tls.CurveP256, tls.X25519, tls.CurveP384, tls.CurveP521}
 
 func (b *bench) config(version uint16) *tls.Config {
 	return &tls.Config{

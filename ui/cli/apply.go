@@ -236,15 +236,7 @@ func (a *app) carry(ctx context.Context, w *install.World, ans *flow.Answers, ke
 }
 
 func (a *app) apply(ctx context.Context, w *install.World, ans *flow.Answers, output string, dryRun, force bool) error {
-	var last string
-	progress := func(p flow.Progress) {
-		if output == "text" && p.Stage != last {
-			last = p.Stage
-			if words := stageWords(p.Stage); words != "" {
-				fmt.Fprintln(a.Err, words)
-			}
-		}
-	}
+	progress := a.progressLines(output)
 	p, err := install.Prepare(ctx, w, ans, nil, progress)
 	if err != nil {
 		return a.applied(output, p, nil, dryRun, err)
