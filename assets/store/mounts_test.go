@@ -118,7 +118,7 @@ func TestAMountIsMissingAfterACrash(t *testing.T) {
 				if op.Writes() {
 					at := fmt.Sprintf("after %d %s %s %s", op.N, op.Name, op.Path, op.To)
 					try(at, f.Live())
-					for state := range f.States(scale(4, 100), random) {
+					for state := range f.States(scale(4, 50), random) {
 						try(at, state)
 					}
 				}
@@ -159,7 +159,7 @@ func TestPowerFailsInTheRecoveryFromAKill(t *testing.T) {
 					if !op.Writes() {
 						return nil
 					}
-					for state := range f.States(scale(2, 100), random) {
+					for state := range f.States(scale(2, 20), random) {
 						states++
 						if _, bad := o.settled(state); bad != "" {
 							t.Errorf("killed before %d, then recovery %s %s %s: %s", n, op.Name, op.Path, op.To, bad)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"certwright/assets/layout"
 	"certwright/assets/store"
@@ -99,7 +100,29 @@ func Prepare(ctx context.Context, w *World, a *flow.Answers, keep *flow.Prepared
 	} else if err := makeSet(ctx, w, a, p, progress); err != nil {
 		return p, err
 	}
+	if note := clockNote(w); note != "" && !slices.Contains(p.Notes, note) {
+		p.Notes = append(slices.Clip(p.Notes), note)
+	}
 	return p, render(ctx, w, a, p, progress)
+}
+
+// maxAge is how old a program may be before the clock is doubted.
+const maxAge = 10 * 365 * 24 * time.Hour
+
+// clockNote doubts this machine's clock where it can be seen to be wrong: all
+// dates of a set are taken from it.
+func clockNote(w *World) string {
+	now := w.Now()
+	switch {
+	case w.Made.IsZero():
+	case now.Before(w.Made):
+		return fmt.Sprintf("this machine's clock shows %s, before this program was made (%s): the dates of the certificates are taken from it, so set it first: timedatectl",
+			now.UTC().Format(time.RFC3339), w.Made.UTC().Format(time.DateOnly))
+	case now.Sub(w.Made) > maxAge:
+		return fmt.Sprintf("this machine's clock shows %s, ten years and more after this program was made (%s): the dates of the certificates are taken from it, so see that it is right: timedatectl",
+			now.UTC().Format(time.RFC3339), w.Made.UTC().Format(time.DateOnly))
+	}
+	return ""
 }
 
 func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, progress func(flow.Progress)) error {

@@ -43,6 +43,9 @@ type World struct {
 	// Workers is how many keys and handshakes are made at once; 0 for one per core.
 	Workers int
 	Version string
+	// Made is when the program was built, zero when that is not known: a clock
+	// that shows an earlier time is wrong.
+	Made time.Time
 	// CAKeys is what becomes of the keys of CAs that are made here.
 	CAKeys CAKeys
 	// Earlier is the set that is carried on; nil makes all anew.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -218,6 +219,22 @@ func Version() string {
 		}
 	}
 	return "devel"
+}
+
+// made is the time of the commit that this binary was built from, zero when it
+// does not say.
+func made() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			t, _ := time.Parse(time.RFC3339, s.Value)
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 func (a *app) versionCommand() *cobra.Command {

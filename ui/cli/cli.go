@@ -191,7 +191,7 @@ func oneArg(what string) cobra.PositionalArgs {
 // world is the pipeline's view of our world.
 func (a *app) world() *install.World {
 	return &install.World{
-		Read: a.Disk, Write: a.Store, Dir: a.Dir, Now: a.Now, Rand: a.Rand, Version: Version(), Catalogue: catalogue{a}, Draw: pictures,
+		Read: a.Disk, Write: a.Store, Dir: a.Dir, Now: a.Now, Rand: a.Rand, Version: Version(), Made: made(), Catalogue: catalogue{a}, Draw: pictures,
 		StepCA: a.stepCA,
 	}
 }
