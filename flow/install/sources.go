@@ -44,6 +44,13 @@ func (w *World) sources(ctx context.Context, a *flow.Answers, p *flow.Prepared) 
 	return out, nil
 }
 
+// Source reaches the CA over the network that an authority's certificates are
+// asked of, nil when the plan names none.
+func Source(ctx context.Context, w *World, a *flow.Answers, id topology.AuthorityID) (issue.Source, error) {
+	all, err := w.sources(ctx, a, &flow.Prepared{})
+	return all[id], err
+}
+
 // stepPassword is a copy of the password that was typed, or what the plan's
 // file holds. Without either it is empty, and the CA's error says so.
 func (w *World) stepPassword(ask plan.StepCA, typed []byte) ([]byte, error) {

@@ -67,6 +67,7 @@ type Job struct {
 	earlier *install.Earlier
 	broken  map[string]bool // connections of the old set that fail as it is
 	cas     map[topology.AuthorityID]*certs.Pair
+	sources map[topology.AuthorityID]issue.Source
 }
 
 // Refused says why a set cannot be renewed as asked. Nothing was changed.
@@ -242,7 +243,7 @@ func (j *Job) choose() error {
 }
 
 func (j *Job) sort(s *topology.Slot, it Item) {
-	if ca := j.ca(s.Authority); ca != nil && ca.Key != nil {
+	if ca := j.ca(s.Authority); ca != nil && ca.Key != nil || j.asks(s.Authority) {
 		j.Renew = append(j.Renew, it)
 		return
 	}
@@ -391,11 +392,11 @@ func (j *Job) again(ctx context.Context, id topology.SlotID) (*certs.Pair, error
 		j.Notes = append(j.Notes, fmt.Sprintf("%s gets a new key: the old one is not %s, as the plan asks", id, j.algorithm().Words()))
 		return nil, nil
 	}
-	ca, err := issue.NewCA(j.Old.Topology.CASlot(slot.Authority).ID, j.ca(slot.Authority), j.w.Now())
+	ca, err := j.source(ctx, slot)
 	if err != nil {
 		return nil, err
 	}
-	out, err := issue.SignLeaf(ctx, slot, old.Key.Public(), ca, issue.Terms{Now: j.w.Now(), Life: j.Answers.Plan.Validity.Leaf.Or(plan.DefaultLeafLife)})
+	out, err := ca.Leaf(ctx, slot, old.Key, issue.Terms{Now: j.w.Now(), Life: j.Answers.Plan.Validity.Leaf.Or(plan.DefaultLeafLife)})
 	if err != nil {
 		return nil, err
 	}
@@ -403,6 +404,31 @@ func (j *Job) again(ctx context.Context, id topology.SlotID) (*certs.Pair, error
 		j.Notes = append(j.Notes, string(id)+" "+n)
 	}
 	return &certs.Pair{Certificates: out.Certificates, Key: old.Key, Made: true}, nil
+}
+
+// asks says whether an authority's certificates are asked of a CA over the network.
+func (j *Job) asks(id topology.AuthorityID) bool {
+	a := j.Old.Topology.Authority(id)
+	return a != nil && j.Answers.Plan.StepCA(a.Owner) != nil
+}
+
+// source is who signs for a slot: a CA's key that is at hand, or a CA that is asked.
+func (j *Job) source(ctx context.Context, slot *topology.Slot) (issue.Source, error) {
+	if !j.asks(slot.Authority) {
+		return issue.NewCA(j.Old.Topology.CASlot(slot.Authority).ID, j.ca(slot.Authority), j.w.Now())
+	}
+	if known := j.sources[slot.Authority]; known != nil {
+		return known, nil
+	}
+	source, err := install.Source(ctx, j.w, j.Answers, slot.Authority)
+	if err != nil {
+		return nil, err
+	}
+	if j.sources == nil {
+		j.sources = map[topology.AuthorityID]issue.Source{}
+	}
+	j.sources[slot.Authority] = source
+	return source, nil
 }
 
 func (j *Job) algorithm() issue.Algorithm {

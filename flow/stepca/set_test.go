@@ -16,10 +16,12 @@ import (
 	"certwright/assets/profiles"
 	"certwright/assets/store"
 	"certwright/certs/issue"
+	"certwright/certs/material"
 	"certwright/certs/prove"
 	"certwright/certs/topology"
 	"certwright/flow/install"
 	"certwright/flow/plan"
+	"certwright/flow/renew"
 	"certwright/flow/stepca"
 )
 
@@ -122,5 +124,32 @@ func TestNothingIsAskedWithoutANetwork(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "generated")); !os.IsNotExist(err) {
 		t.Error("something was written")
+	}
+}
+
+func TestASetOfARealStepCAIsRenewedThere(t *testing.T) {
+	s := start(t, year, map[string]any{"x509": map[string]any{"template": theTemplate(t)}})
+	dir := t.TempDir()
+	w, _, err := set(t, dir, s.url, s.fingerprint, "tectonic", "etcd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := renew.Look(context.Background(), w, renew.Options{Dir: filepath.Join(dir, "generated"), Slots: []string{"etcd/server"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(j.Renew) != 1 || len(j.Elsewhere) != 0 {
+		t.Fatalf("renewed here %v, elsewhere %v", j.Renew, j.Elsewhere)
+	}
+	p, mixed, err := j.Prepare(context.Background(), false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, now := j.Old.Pairs["etcd/server"], p.Set.Pairs["etcd/server"]
+	if old.Leaf().Equal(now.Leaf()) || !material.SamePublicKey(old.Key.Public(), now.Key.Public()) || mixed.Handshakes == 0 {
+		t.Error("the certificate is the old one, or the key is not")
+	}
+	if peer := p.Set.Pairs["etcd/peer"]; !peer.Leaf().Equal(j.Old.Pairs["etcd/peer"].Leaf()) {
+		t.Error("what was not asked for was renewed too")
 	}
 }
