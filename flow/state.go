@@ -217,6 +217,15 @@ func (s *State) dueIn(m topology.Mode) []*topology.Slot {
 	return out
 }
 
+// StepCA is the CA over the network that the plan asks for a component's
+// certificates; false when there is none.
+func (s *State) StepCA(id topology.ComponentID) (plan.StepCA, bool) {
+	if ask := s.plan.StepCA(id); ask != nil {
+		return *ask, true
+	}
+	return plan.StepCA{}, false
+}
+
 // isDue says whether a slot is asked for in these modes, and in which.
 func (s *State) isDue(id topology.SlotID) (topology.Mode, bool) {
 	m := s.plan.Mode(id.Component())

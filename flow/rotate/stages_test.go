@@ -380,3 +380,23 @@ func snapshot(t testing.TB, dir string) map[string][]byte {
 	}
 	return out
 }
+
+// Whatever holds a private key, in whatever spelling, is for its owner alone.
+func TestKeysOfStagesAreForTheirOwnerAlone(t *testing.T) {
+	w := world(t)
+	dir := installed(t, w, defaults(t, "tectonic"))
+	out := prepared(t, w, request(t, w, dir, "kube"))
+	private := 0
+	for _, f := range out.Files {
+		holds := bytes.Contains(f.Data, []byte("PRIVATE KEY")) || bytes.Contains(f.Data, []byte("LS0tLS1CRUdJTiBQUklWQVRF"))
+		if holds {
+			private++
+		}
+		if holds != (f.Mode.Perm() == 0o600) {
+			t.Errorf("%s has mode %04o, and holds a key: %v", f.Path, f.Mode.Perm(), holds)
+		}
+	}
+	if private < 30 {
+		t.Errorf("%d files with keys were seen: the search is blind", private)
+	}
+}

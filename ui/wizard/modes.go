@@ -218,7 +218,10 @@ func (s *modesScreen) Status() Status {
 			due++
 		}
 	}
+	asks := slices.ContainsFunc(s.Flow.Topology().Components, func(c topology.Component) bool { _, asks := s.Flow.StepCA(c.ID); return asks })
 	switch {
+	case due == 0 && asks:
+		return Status{theme.GoodSign, "Nothing more is asked for: what is not made here, a CA over the network signs."}
 	case due == 0:
 		return Status{theme.GoodSign, "Everything is made here: nothing more is asked for."}
 	case cas+certs == 0:

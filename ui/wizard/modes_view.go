@@ -152,6 +152,9 @@ func (s *modesScreen) state(c topology.Component) (theme.Role, string) {
 	if s.unavailable(c.ID, m) != nil {
 		return theme.Bad, "not possible"
 	}
+	if _, asks := s.Flow.StepCA(c.ID); asks {
+		return theme.Good, "asks a step-ca"
+	}
 	due, good := 0, 0
 	for _, slot := range s.Flow.Topology().Due(c.ID, m) {
 		if slot.Optional {
@@ -228,7 +231,9 @@ func (s *modesScreen) details(w int, tall bool) []string {
 		out = append(out, "")
 	}
 	say("for", untrusted.Text(c.Help).String())
+	_, asks := s.Flow.StepCA(c.ID)
 	switch {
+	case asks:
 	case m == topology.BringCA:
 		say("needs", "CA:TRUE · keyCertSign · a path length that allows leaves · not expired")
 		on := "no, your CA signs directly"
@@ -266,11 +271,14 @@ func (s *modesScreen) meaning(c topology.Component, m topology.Mode) string {
 	}
 	names := sentenceList(leaves)
 	a := s.Flow.Topology().Authority(c.Authority)
+	ask, asks := s.Flow.StepCA(c.ID)
 	switch {
 	case m == topology.Generate && !c.OwnsCA:
 		return string(a.Owner) + "'s CA signs " + names + "."
 	case m == topology.Generate:
 		return "certwright makes " + article(untrusted.Text(a.Title).Max(40)) + ", and signs " + names + " with it."
+	case m == topology.BringCA && asks:
+		return "The plan names a step-ca: " + untrusted.Text(ask.URL).Max(80) + " signs " + names + ", and is asked when the set is made. Their keys are made here."
 	case m == topology.BringCA:
 		return "You give a CA certificate and its key; certwright signs " + names + " with it. The key is read, used and forgotten."
 	}
