@@ -82,6 +82,10 @@ func (s *State) answer(e Event) []Effect {
 		c := s.plan.Components[e.Component]
 		c.Intermediate = e.On
 		s.setComponent(e.Component, c)
+	case SetElsewhere:
+		if !s.setElsewhere(e) {
+			return nil
+		}
 	case SetSource:
 		effects := s.setSource(e.Field, e.Source, true)
 		return append(effects, s.stale(false)...)
@@ -128,6 +132,18 @@ func (s *State) chooseProfile(name string) []Effect {
 	effects := s.takeNodes(old)
 	s.resolve()
 	return append(effects, s.stale(false)...)
+}
+
+func (s *State) setElsewhere(e SetElsewhere) bool {
+	c := s.plan.Components[e.Component]
+	if !s.CanBeElsewhere(e.Component) || c.CA.Offline == e.On {
+		return false
+	}
+	ca := *c.CA
+	ca.Offline = e.On
+	c.CA = &ca
+	s.setComponent(e.Component, c)
+	return true
 }
 
 func (s *State) setComponent(id topology.ComponentID, c plan.Component) {
@@ -184,6 +200,7 @@ func (s *State) plansPaths() {
 			switch {
 			case p.Mode == topology.BringCA:
 				p.CA = new(sameSet(f, oldCA))
+				p.CA.Offline = p.CA.Offline && s.sources[Field{slot.ID, PartKey}].Empty()
 			case f != plan.Files{}:
 				if p.Certs == nil {
 					p.Certs = map[string]plan.Files{}

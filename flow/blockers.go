@@ -23,9 +23,9 @@ func (s *State) Blockers(step Step) []Blocker {
 	case StepCerts:
 		return append(s.slotBlockers(StepCerts, topology.BringCerts), s.sharedBlockers()...)
 	case StepTopology:
-		return append(s.answersBlock(), s.preparedBlockers()...)
+		return append(s.answersBlock(), s.setBlockers()...)
 	case StepReview:
-		return append(append(s.answersBlock(), s.preparedBlockers()...), s.confirmBlockers()...)
+		return append(append(s.answersBlock(), s.setBlockers()...), s.confirmBlockers()...)
 	}
 	return nil
 }
@@ -125,6 +125,9 @@ func (s *State) slotBlockers(step Step, m topology.Mode) []Blocker {
 			if s.sources[Field{slot.ID, PartCert}].Empty() && slot.Kind != topology.KeyPair {
 				at.Part, at.Message = PartCert, "the certificate of "+slot.Title+" was not given"
 			}
+			if s.CanBeElsewhere(slot.Component) {
+				at.Fix = "choose a file, or paste it; press s if it is elsewhere"
+			}
 			missing = append(missing, at)
 		}
 	}
@@ -134,7 +137,49 @@ func (s *State) slotBlockers(step Step, m topology.Mode) []Blocker {
 // keyDue says whether a slot needs its key in a mode: the key of a CA whose
 // certificates are all brought is not needed.
 func (s *State) keyDue(slot *topology.Slot, m topology.Mode) bool {
-	return slot.Kind != topology.CA || m == topology.BringCA
+	return slot.Kind != topology.CA || m == topology.BringCA && !s.plan.Offline(slot.Component)
+}
+
+// KeyElsewhere says whether the key of a component's CA is elsewhere.
+func (s *State) KeyElsewhere(id topology.ComponentID) bool { return s.plan.Offline(id) }
+
+// CanBeElsewhere says that it could be: the certificate of the CA is here as a
+// file, and its key is not.
+func (s *State) CanBeElsewhere(id topology.ComponentID) bool {
+	ca, c := s.plan.Components[id].CA, s.topo.Component(id)
+	if c == nil || !c.OwnsCA || s.plan.Mode(id) != topology.BringCA || ca == nil || ca.Cert == "" || ca.Key != "" {
+		return false
+	}
+	slot := s.topo.CASlot(c.Authority)
+	return slot != nil && s.sources[Field{slot.ID, PartKey}].Empty() && !hasKey(s.verdicts[slot.ID])
+}
+
+// Elsewhere are the components whose CA has its key elsewhere: what it signs must
+// be asked for before there can be a set.
+func (s *State) Elsewhere() []topology.ComponentID {
+	var out []topology.ComponentID
+	for _, c := range s.topo.Components {
+		if s.plan.Offline(c.ID) {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+// setBlockers are what is wrong with the set, or that it cannot be made yet.
+func (s *State) setBlockers() []Blocker {
+	away := s.Elsewhere()
+	if len(away) == 0 {
+		return s.preparedBlockers()
+	}
+	names := make([]string, len(away))
+	for i, id := range away {
+		names[i] = string(id)
+	}
+	return []Blocker{{
+		Step: StepTopology, Where: names[0], Message: "the set waits for certificates: the key of the CA of " + strings.Join(names, " and ") + " is elsewhere",
+		Fix: "press w to write signing requests",
+	}}
 }
 
 func worst(fs []check.Finding) check.Finding {

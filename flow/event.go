@@ -45,6 +45,13 @@ type (
 		Component topology.ComponentID
 		On        bool
 	}
+	// SetElsewhere says that the key of a brought CA is not here, or that it is:
+	// what it signs is then asked for with requests. It needs the CA's certificate
+	// as a file, and no key.
+	SetElsewhere struct {
+		Component topology.ComponentID
+		On        bool
+	}
 	// SetSource sets the material of a field.
 	SetSource struct {
 		Field  Field
@@ -136,6 +143,7 @@ func (SetValidity) event()     {}
 func (SetHierarchy) event()    {}
 func (SetMode) event()         {}
 func (SetIntermediate) event() {}
+func (SetElsewhere) event()    {}
 func (SetSource) event()       {}
 func (SetPassphrase) event()   {}
 func (FillFrom) event()        {}

@@ -24,6 +24,8 @@ type importFlags struct {
 	passphrase    string // of the sealed keys
 	keyPassphrase string // of what the plan names, and of containers
 	dryRun, force bool
+
+	done bool // the last import missed nothing, and went on to the set
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -80,6 +82,8 @@ type importedJSON struct {
 	Notes    []string         `json:"notes"`
 	Set      *appliedJSON     `json:"set,omitempty"`
 	Restart  []renew.Restart  `json:"restart,omitempty"` // after a renewal
+
+	printed bool
 }
 
 func (a *app) importInto(ctx context.Context, f *importFlags, dir string, sources []string) error {
@@ -112,6 +116,7 @@ func (a *app) importInto(ctx context.Context, f *importFlags, dir string, source
 	if !out.Complete || !rep.OK() || f.dryRun {
 		return a.imported(f, out, nil)
 	}
+	f.done = true
 	return a.completeRound(ctx, w, f, round, out)
 }
 
@@ -129,6 +134,9 @@ func (a *app) optionalPassphrase(file string) ([]byte, error) {
 
 // completeRound makes the set of a round that misses nothing.
 func (a *app) completeRound(ctx context.Context, w *install.World, f *importFlags, round *offline.Round, out *importedJSON) error {
+	if f.output == "text" {
+		a.printReport(out)
+	}
 	if err := round.Sealed(); err != nil {
 		return a.imported(f, out, err)
 	}
@@ -164,7 +172,6 @@ func (a *app) completeRound(ctx context.Context, w *install.World, f *importFlag
 	}
 	defer clear(w.CAKeys.Passphrase)
 	if f.output != "json" {
-		a.printReport(out)
 		return a.apply(ctx, w, ans, f.output, f.dryRun, f.force)
 	}
 	p, receipt, err := makeSet(ctx, w, ans, f.force)
@@ -185,9 +192,6 @@ func (a *app) renewFrom(ctx context.Context, f *importFlags, out *importedJSON, 
 	}
 	if _, err := a.unlock(j.Answers, f.keyPassphrase); err != nil {
 		return a.imported(f, out, err)
-	}
-	if f.output != "json" {
-		a.printReport(out)
 	}
 	done := &renewedJSON{Dir: shown(o.Dir), Renewed: j.Renew}
 	err = a.renewHere(ctx, w, &renewFlags{output: f.output, roundFlags: roundFlags{force: f.force}}, j, done)
@@ -240,6 +244,10 @@ func (a *app) imported(f *importFlags, out *importedJSON, err error) error {
 const manyRequests = 40
 
 func (a *app) printReport(out *importedJSON) {
+	if out.printed {
+		return
+	}
+	out.printed = true
 	counts := map[string]int{}
 	for _, r := range out.Requests {
 		counts[r.What]++

@@ -116,6 +116,13 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
+	if p.Awaiting != "" && !demo {
+		in := importFlags{keys: f.keys, output: "text", out: f.out}
+		if f.config != "" {
+			save = ""
+		}
+		return a.awaiting(c.Context(), p.Awaiting, save, &in)
+	}
 	sealing, err := a.sealing(w, &f.keys, p)
 	if err != nil {
 		return err
@@ -164,6 +171,9 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 			return &exitError{exitBug}
 		}
 		return err
+	}
+	if result.Outcome == wizard.Requested {
+		return a.requestsFor(c.Context(), result.Answers, save)
 	}
 	if (result.Outcome == wizard.Done || result.Outcome == wizard.Discarded) && save != "" {
 		// The set keeps the plan, or nothing is to be kept; half-done answers would
@@ -247,6 +257,9 @@ func (a *app) resumable(save string) *wizard.Resumable {
 	_ = install.Refer(a.world(), p) // what is missing stops the steps that need it
 	name := p.Facts["cluster.name"]
 	note := p.Profile
+	if p.Awaiting != "" {
+		return nil // certwright --resume goes on with it
+	}
 	if name != "" {
 		note = fmt.Sprintf("%s, cluster %s", p.Profile, untrusted.Text(name))
 	}

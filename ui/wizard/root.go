@@ -63,6 +63,10 @@ func newRoot(env *Env, k *work, effects []flow.Effect) (*root, tea.Cmd) {
 	}
 	env.Quit, env.Save, env.Pace, env.Log = r.quit, r.save, &pace{}, &progressLog{}
 	k.note = func(p flow.Progress) { env.Log.note(env.Now(), p) }
+	env.Requests = func() tea.Cmd {
+		r.end.how = Requested
+		return tea.Quit
+	}
 	env.Resume = r.resume
 	if env.Copy == nil {
 		env.Copy = func(string) tea.Cmd { return nil }

@@ -82,6 +82,7 @@ const (
 	Left         Outcome = "left"      // the person left; kept is what was saved on the way
 	Discarded    Outcome = "discarded" // the person left and wants nothing kept: the caller removes what was saved on the way
 	SavedAnswers Outcome = "saved"     // the person left, and the answers are kept
+	Requested    Outcome = "requests"  // signing requests are to be written: Result.Answers say what for
 	Signalled    Outcome = "signal"    // the system ended it; the answers were saved if they could be
 )
 
@@ -93,6 +94,8 @@ type Result struct {
 	Written *flow.Written
 	// SavedTo is where the answers lie, "" when they were not saved.
 	SavedTo string
+	// Answers are those of a run that ended with Requested; nil else.
+	Answers *flow.Answers
 	// Text is for the normal screen, where it can be copied and stays.
 	Text string
 }
@@ -220,6 +223,9 @@ func (r *root) result(o Options, err error) (Result, error) {
 		out.Outcome = Done
 	}
 	switch out.Outcome {
+	case Requested:
+		out.Answers = r.env.Flow.Answers()
+		return out, nil
 	case SavedAnswers:
 		out.SavedTo = r.env.Flow.LastSave().Path
 	case Signalled:

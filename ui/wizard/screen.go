@@ -91,6 +91,8 @@ type Env struct {
 	Copy func(text string) tea.Cmd
 	// Quit ends the program: done after the write, left before it.
 	Quit func() tea.Cmd
+	// Requests ends the program, for signing requests to be written.
+	Requests func() tea.Cmd
 	// Resume goes on with saved answers, read by open.
 	Resume func(open func() (*flow.State, []flow.Effect, error)) tea.Cmd
 	// Resumable is what can be gone on with, nil when there is nothing.

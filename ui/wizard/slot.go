@@ -339,6 +339,8 @@ func (s *slotScreen) valueText(f flow.Field) string {
 		return "in the same file"
 	case s.needed(f):
 		return "needed"
+	case f.Part == flow.PartKey && s.mode == topology.BringCA && s.Flow.KeyElsewhere(f.Slot.Component()):
+		return "elsewhere"
 	}
 	return "optional"
 }

@@ -17,7 +17,7 @@ import (
 var slotKeys = struct {
 	up, down, top, bottom, enter, choose, paste, typed, clear, secret key.Binding
 	fill, problem, generate, bringCA, bringCerts, own, pane           key.Binding
-	scroll, scrollDown, page, pageDown, list, copy                    key.Binding
+	scroll, scrollDown, page, pageDown, list, copy, elsewhere         key.Binding
 }{
 	up:         key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "field")),
 	down:       key.NewBinding(key.WithKeys("down", "j")),
@@ -35,6 +35,7 @@ var slotKeys = struct {
 	bringCA:    key.NewBinding(key.WithKeys("c"), key.WithHelp("c", "bring CA instead")),
 	bringCerts: key.NewBinding(key.WithKeys("b"), key.WithHelp("b", "bring certs instead")),
 	own:        key.NewBinding(key.WithKeys("i", " "), key.WithHelp("i", "own intermediate")),
+	elsewhere:  key.NewBinding(key.WithKeys("s"), key.WithHelp("s", "sign elsewhere")),
 	pane:       key.NewBinding(key.WithKeys("tab"), key.WithHelp("tab", "pane")),
 	scroll:     key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "scroll")),
 	scrollDown: key.NewBinding(key.WithKeys("down", "j")),
@@ -132,6 +133,9 @@ func (s *slotScreen) Keys() []key.Binding {
 	}
 	if s.mode == topology.BringCA {
 		out = append(out, k.own)
+		if s.Flow.CanBeElsewhere(rows[i].comp) {
+			out = append(out, k.elsewhere)
+		}
 	}
 	out = append(out, k.fill)
 	if s.problem() != s.at {
@@ -206,6 +210,8 @@ func (s *slotScreen) listKey(msg tea.KeyMsg) tea.Cmd {
 		s.goTo(s.problem())
 	case key.Matches(msg, k.fill):
 		return s.pickFolder()
+	case key.Matches(msg, k.elsewhere) && s.mode == topology.BringCA && s.Flow.CanBeElsewhere(rows[i].comp):
+		return s.toggleElsewhere(rows[i].comp)
 	case key.Matches(msg, k.own) && s.mode == topology.BringCA:
 		return s.toggleOwn(rows[i].comp)
 	default:
@@ -311,6 +317,18 @@ func (s *slotScreen) copyFix() tea.Cmd {
 func (s *slotScreen) toggleOwn(id topology.ComponentID) tea.Cmd {
 	on := !s.Flow.Plan().Components[id].Intermediate
 	return s.do(flow.SetIntermediate{Component: id, On: on})
+}
+
+// toggleElsewhere says that the key of a CA is not here, or that it is to come.
+func (s *slotScreen) toggleElsewhere(id topology.ComponentID) tea.Cmd {
+	on := !s.Flow.KeyElsewhere(id)
+	cmd := s.do(flow.SetElsewhere{Component: id, On: on})
+	text := "the key of this CA is to be given after all"
+	if on {
+		text = "the key of this CA is elsewhere: signing requests are written in place of the set, and the set when they come back signed"
+	}
+	s.Say(Status{theme.NoSign, text})
+	return cmd
 }
 
 // setMode takes a component out of this step.

@@ -110,7 +110,7 @@ func (s *slotScreen) needed(f flow.Field) bool {
 	case slot.Kind == topology.KeyPair:
 		return f.Part == flow.PartKey
 	case slot.Kind == topology.CA && f.Part == flow.PartKey:
-		return s.mode == topology.BringCA
+		return s.mode == topology.BringCA && !s.Flow.KeyElsewhere(slot.Component)
 	}
 	return true
 }

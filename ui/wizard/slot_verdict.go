@@ -115,6 +115,10 @@ func (s *slotScreen) findingLines(l *lines, slot *topology.Slot, v flow.Verdict)
 		l.usable(slot, v)
 		if s.mode == topology.BringCA {
 			l.gap()
+			if s.Flow.KeyElsewhere(slot.Component) {
+				l.say(theme.NoSign, theme.Faint, "Its key is elsewhere: what it has to sign is asked for with requests, which Topology writes.")
+				return
+			}
 			l.say(theme.NoSign, theme.Faint, "Its key is read when certificates are signed. Where the profile needs it on the cluster, Review lists it among the files.")
 		}
 	}

@@ -52,6 +52,14 @@ var topologyKeys = struct {
 	keep:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "keep the search")),
 }
 
+// keyRequests leaves the screens and writes signing requests.
+var keyRequests = key.NewBinding(key.WithKeys("w"), key.WithHelp("w", "write requests"))
+
+// canAsk says that a CA has its key elsewhere, and nothing else is in the way.
+func (s *topologyScreen) canAsk() bool {
+	return s.Requests != nil && !s.Demo && len(s.Flow.Elsewhere()) > 0 && len(s.Flow.Blockers(flow.StepTopology)) == 1
+}
+
 func newTopology(e *Env) Screen { return &topologyScreen{Env: e} }
 
 func (s *topologyScreen) Open() tea.Cmd {
@@ -170,6 +178,9 @@ func (s *topologyScreen) Keys() []key.Binding {
 	if s.Export != nil {
 		keys = append(keys, keyExport)
 	}
+	if s.canAsk() {
+		keys = append([]key.Binding{keyRequests}, keys...)
+	}
 	return keys
 }
 
@@ -210,6 +221,8 @@ func (s *topologyScreen) Update(msg tea.Msg) tea.Cmd {
 		s.cursor = moved(pressed, s.cursor, len(s.lines), max(1, s.h-4))
 	case key.Matches(pressed, k.fold):
 		s.fold(pressed.String())
+	case key.Matches(pressed, keyRequests) && s.canAsk():
+		return s.Requests()
 	case key.Matches(pressed, k.calls):
 		s.calls = !s.calls
 	case key.Matches(pressed, k.find):
