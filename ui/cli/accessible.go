@@ -21,7 +21,7 @@ func (f *wizardFlags) wantsPlain(a *app) bool {
 
 // plain runs the wizard as questions and answers. It needs no terminal: the
 // answers may come from a pipe.
-func (a *app) plain(ctx context.Context, w *install.World, p *plan.Plan, save string, sealing *flow.SetCAKeys) error {
+func (a *app) plain(ctx context.Context, w *install.World, p *plan.Plan, save string, sealing *flow.SetCAKeys, passphraseFile string) error {
 	state, effects, err := flow.New(catalogue{a}, p)
 	if err != nil {
 		return err
@@ -33,6 +33,13 @@ func (a *app) plain(ctx context.Context, w *install.World, p *plan.Plan, save st
 		State: state, Effects: effects, Runner: &install.Runner{World: w, SavePath: save},
 		In: a.In, Out: a.World.Out, Home: a.home(), SavePath: save,
 	}
+	asked := false
+	if !w.Memory {
+		o.Requests = func(ctx context.Context, ans *flow.Answers) error {
+			asked = true
+			return a.requestsFor(ctx, ans, save, passphraseFile)
+		}
+	}
 	if a.In != nil && term.IsTerminal(int(a.In.Fd())) {
 		o.NewPassphrase = install.NewPassphrase
 		o.Secret = func() ([]byte, error) { return term.ReadPassword(int(a.In.Fd())) }
@@ -41,7 +48,7 @@ func (a *app) plain(ctx context.Context, w *install.World, p *plan.Plan, save st
 	if errors.Is(err, plain.ErrLeft) {
 		return &exitError{exitLeft}
 	}
-	if err == nil && save != "" {
+	if err == nil && save != "" && !asked {
 		_ = a.Store.Remove(save) // the set keeps the plan
 	}
 	return err

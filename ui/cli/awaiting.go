@@ -52,8 +52,9 @@ func (d *dialog) ask(ctx context.Context, prompt string) (string, error) {
 }
 
 // requestsFor writes the signing requests that the wizard was left for, and
-// keeps in the saved answers that they are awaited.
-func (a *app) requestsFor(ctx context.Context, ans *flow.Answers, save string) error {
+// keeps in the saved answers that they are awaited. passphraseFile, when it is
+// named, seals the keys in place of a passphrase that is made and shown.
+func (a *app) requestsFor(ctx context.Context, ans *flow.Answers, save, passphraseFile string) error {
 	dir := ans.Plan.Output.Dir
 	if dir == "" {
 		dir = plan.DefaultDir
@@ -66,7 +67,7 @@ func (a *app) requestsFor(ctx context.Context, ans *flow.Answers, save string) e
 	if typed != "" {
 		dir = typed
 	}
-	asked, err := a.ask(ctx, ans, &roundFlags{}, offline.Wanted{Dir: a.path(dir)}, false)
+	asked, err := a.ask(ctx, ans, &roundFlags{passphrase: passphraseFile}, offline.Wanted{Dir: a.path(dir)}, false)
 	if err := a.wroteRequests("text", asked, err); err != nil {
 		return err
 	}

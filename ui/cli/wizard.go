@@ -117,7 +117,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		return err
 	}
 	if p.Awaiting != "" && !demo {
-		in := importFlags{keys: f.keys, output: "text", out: f.out}
+		in := importFlags{keys: f.keys, output: "text", out: f.out, passphrase: f.keys.file}
 		if f.config != "" {
 			save = ""
 		}
@@ -131,7 +131,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		if encrypted := sealing != nil && len(sealing.Passphrase) == 0 && sealing.Fate == plan.CAKeysEncrypted; encrypted && !a.askable() {
 			return errNoPassphrase()
 		}
-		return a.plain(c.Context(), w, p, save, sealing)
+		return a.plain(c.Context(), w, p, save, sealing, f.keys.file)
 	}
 	out, _ := a.World.Out.(*os.File)
 	style, err := f.style(a)
@@ -173,7 +173,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		return err
 	}
 	if result.Outcome == wizard.Requested {
-		return a.requestsFor(c.Context(), result.Answers, save)
+		return a.requestsFor(c.Context(), result.Answers, save, f.keys.file)
 	}
 	if (result.Outcome == wizard.Done || result.Outcome == wizard.Discarded) && save != "" {
 		// The set keeps the plan, or nothing is to be kept; half-done answers would

@@ -38,6 +38,9 @@ type Options struct {
 	// unseen, so it needs Secret as well.
 	NewPassphrase func() []byte
 	Home          string
+	// Requests writes signing requests in place of a set, for a CA whose key is
+	// elsewhere, and ends the run; nil where there is no such thing.
+	Requests func(context.Context, *flow.Answers) error
 	// SavePath is where the answers are kept, for the words at the end.
 	SavePath string
 }
@@ -47,6 +50,7 @@ var (
 	ErrLeft = errors.New("left")         // the person left, or the input ended
 	errBack = errors.New("back")         // to the question before
 	errStay = errors.New("ask it again") // help was given
+	errAsk  = errors.New("requests")     // signing requests are written in place of a set
 )
 
 // maxLine is the longest line that is read, in bytes: a pasted block is many lines.
@@ -74,6 +78,8 @@ func Run(ctx context.Context, o Options) error {
 			s.done()
 			return nil
 		case err == nil || errors.Is(err, errStay):
+		case errors.Is(err, errAsk):
+			return s.Requests(ctx, s.State.Answers())
 		case errors.Is(err, errBack):
 			if s.State.At() == flow.StepProfile {
 				s.say("This is the first question.")

@@ -262,15 +262,25 @@ func (s *session) keyGiven(slot *topology.Slot) (string, bool) {
 
 func (s *session) field(slot *topology.Slot, part flow.Part, title string) error {
 	f := flow.Field{Slot: slot.ID, Part: part}
+	preset := s.State.Source(f).Path
 	question := title + ", path"
 	if slot.Optional {
 		question += " (Enter to have it made)"
 	}
-	answer, err := s.ask(question, s.State.Source(f).Path)
+	if part == flow.PartKey && s.State.CanBeElsewhere(slot.Component) {
+		question += ", or elsewhere"
+		if s.State.KeyElsewhere(slot.Component) {
+			preset = "elsewhere"
+		}
+	}
+	answer, err := s.ask(question, preset)
 	if err != nil {
 		return err
 	}
 	switch {
+	case part == flow.PartKey && strings.EqualFold(answer, "elsewhere") && s.State.CanBeElsewhere(slot.Component):
+		s.do(flow.SetElsewhere{Component: slot.Component, On: true})
+		s.say("The key of this CA is elsewhere: signing requests are written in place of the set.")
 	case strings.HasPrefix(answer, "-----BEGIN "):
 		pasted, err := s.pasted(answer)
 		if err != nil || pasted == nil {
@@ -378,6 +388,13 @@ func (s *session) topology() error {
 	}
 	if err != nil && p == nil {
 		s.say("Error: %s.", untrusted.Text(err.Error()).Max(1000))
+	}
+	if s.Requests != nil && len(s.State.Elsewhere()) > 0 && len(s.State.Blockers(flow.StepTopology)) == 1 {
+		s.say("The set waits for certificates, because a CA has its key elsewhere.")
+		if _, err := s.ask("Press Enter to write signing requests", ""); err != nil {
+			return err
+		}
+		return errAsk
 	}
 	if _, err := s.ask("Press Enter to go on", ""); err != nil {
 		return err
