@@ -168,7 +168,15 @@ func TestMermaidColoursTheCallsThatFail(t *testing.T) {
 }
 
 func TestPicturesOfBuiltInProfilesHaveNoCrossing(t *testing.T) {
-	for name, in := range map[string]diagram.Input{"tectonic": planned(t), "fleet": fleet(t, 3)} {
+	pictures := map[string]diagram.Input{"tectonic": planned(t), "fleet": fleet(t, 3)}
+	for _, name := range []string{"k3s", "consul", "nats"} {
+		facts := map[string]string{"node.addresses": "10.0.0.10"}
+		if name == "nats" {
+			facts = map[string]string{"nats.gateways": "here", "nats.leafnodes": "here"}
+		}
+		pictures[name] = diagram.Input{Topology: resolve(t, name, facts), Now: now}
+	}
+	for name, in := range pictures {
 		if n := diagram.Crossings(diagram.New(in)); n != 0 {
 			t.Errorf("%s has %d crossings", name, n)
 		}
