@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -36,6 +35,7 @@ type sourceJSON struct {
 	Path    string `json:"path"`
 	Kind    string `json:"kind"` // set, kubernetes, k3s, folder, file
 	Profile string `json:"profile,omitempty"`
+	Pending bool   `json:"pending,omitempty"` // an interrupted run waits for recover
 }
 
 type expiryJSON struct {
@@ -113,8 +113,7 @@ for the textfile collector of node_exporter.`,
 }
 
 func (a *app) statusOf(paths []string, within time.Duration, all bool, output string) error {
-	// Nothing is written here, so a signal may end it at any time.
-	cal, err := calendar.Read(context.WithoutCancel(a.ctx), a.world(), paths, all)
+	cal, err := calendar.Read(a.ctx, a.world(), paths, all)
 	if err != nil {
 		return err
 	}
@@ -154,7 +153,8 @@ func statusReport(cal *calendar.Calendar, now time.Time, within time.Duration) s
 				out.Profile = one.Profile
 			}
 			clean = clean && s.Drift.Clean()
-			out.Pending = out.Pending || s.Drift.Pending
+			one.Pending = s.Drift.Pending
+			out.Pending = out.Pending || one.Pending
 			for _, b := range s.Drift.Backups {
 				out.Backups = append(out.Backups, shown(filepath.Join(s.Path, b)))
 			}
@@ -250,8 +250,10 @@ func (a *app) printStatus(s statusJSON) {
 	for _, b := range s.Backups {
 		a.printf("%-9s %s\n", "backup", b)
 	}
-	if s.Pending {
-		a.printf("an interrupted run waits here: certwright recover %s\n", untrusted.Text(s.Dir).ShellArg())
+	for _, x := range s.Sources {
+		if x.Pending {
+			a.printf("an interrupted run waits here: certwright recover %s\n", untrusted.Text(x.Path).ShellArg())
+		}
 	}
 	switch sets := !slices.ContainsFunc(s.Sources, func(x sourceJSON) bool { return x.Kind != string(calendar.Set) }); {
 	case s.OK && sets:
