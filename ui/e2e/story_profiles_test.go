@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -67,4 +69,34 @@ func TestStoryCalicoWithASPIFFEURI(t *testing.T) {
 		t.Errorf("no certificate has %s", uri)
 	}
 	sound(t, dir, "generated")
+}
+
+// A profile of others: what the wizard wrote, nats-server takes as it is.
+func TestStoryNATSTakesItsConfiguration(t *testing.T) {
+	t.Parallel()
+	dir, scene := place(t, "nats")
+	s := open(t, 80, 24, dir, scene.Args...)
+	s.see("[Profile]", "▸ NATS")
+	s.press("Enter")
+	s.see("[Facts]", "Program's user")
+	s.through("Components", "Topology")
+	s.see("calls proved")
+	s.press("Enter")
+	s.see("[Review]", "enter writes")
+	s.press("Enter")
+	s.see("[Done]", "files written to generated")
+	s.press("Enter")
+	s.ends(0)
+	verifies(t, dir, "sslserver", "generated/tls/clients/ca.crt", "generated/tls/clients/server.crt")
+	verifies(t, dir, "sslclient", "generated/tls/routes/ca.crt", "generated/tls/routes/server.crt")
+	has(t, dir, "generated/tls/clients/client.key", "generated/flags/nats.env")
+	sound(t, dir, "generated")
+	program, err := exec.LookPath("nats-server")
+	if err != nil {
+		t.Skip("nats-server is not installed")
+	}
+	out, err := exec.Command(program, "-t", "--config", filepath.Join(dir, "generated/flags/nats-server.json")).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "configuration file") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

@@ -73,6 +73,10 @@ func All() []Scenario {
 			Name: "calico-spiffe", About: "an empty directory, and Calico's profile", Args: []string{"--profile", "calico"},
 			Try: "give Felix a SPIFFE URI",
 		},
+		{
+			Name: "nats", About: "an empty directory, and the profile of NATS", Args: []string{"--profile", "nats"},
+			Try: "choose gateways, then press Enter to the end",
+		},
 		{Name: "no-color", About: "an empty directory, and NO_COLOR", Env: []string{"NO_COLOR=1"}, Try: "press Enter to the end"},
 	}
 }
