@@ -32,7 +32,7 @@ func Compare(w *World, p *flow.Prepared, path string) flow.Difference {
 	f := p.Files[i]
 	old, err := ReadFile(afero.NewReadOnlyFs(w.Read), filepath.Join(w.path(p.Survey.Dir), filepath.FromSlash(path)), material.MaxCertificates)
 	if err != nil {
-		return flow.Difference{Note: "The file that is there cannot be read: " + err.Error()}
+		return flow.Difference{Note: "The file that is there cannot be read: " + untrusted.Text(err.Error()).Max(300)}
 	}
 	defer clear(old)
 	switch f.Kind {

@@ -105,7 +105,7 @@ func (s *topologyScreen) writeExport() tea.Cmd {
 		}
 		data, err := f.draw(s.model)
 		if err != nil {
-			p.bad = err.Error()
+			p.bad = untrusted.Text(err.Error()).Max(300)
 			return nil
 		}
 		p.busy, p.bad = true, ""
@@ -126,7 +126,7 @@ func (s *topologyScreen) exported(m exportMsg) {
 	case errors.Is(m.err, fs.ErrExist):
 		m.of.over = m.path
 	case m.err != nil:
-		m.of.bad = m.err.Error()
+		m.of.bad = untrusted.Text(m.err.Error()).Max(300)
 	default:
 		s.export = nil
 		s.Say(Status{theme.GoodSign, "wrote " + untrusted.Text(m.path).Max(200) + ", " + untrusted.Size(m.bytes) + ". It holds names and days, and no key."})
