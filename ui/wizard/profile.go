@@ -270,8 +270,12 @@ func (s *profileScreen) View(w, h int) string {
 		return above(block(intro, w, len(intro)), beside(b.draw(s.Theme, append(head, list...), left, rest), pane(s.Theme, title, about, w-left, rest)))
 	}
 	// Every profile is in sight before any detail of one is.
-	if len(intro)+len(s.entries)+6 > h {
-		intro = append(append(lead(h), " Nothing is written before the last step."), lead(h)...)
+	const short, likely = " Nothing is written before the last step.", 9 // rows of details, so that nothing moves with the cursor
+	if len(intro)+len(s.entries)+likely > h {
+		intro = []string{"", short, ""}
+	}
+	if len(intro)+len(s.entries)+likely > h {
+		intro = []string{short}
 	}
 	lines := append(intro, s.filterRow(w)...)
 	const details = 3 // the least that is worth a look, with the row above it
@@ -290,10 +294,10 @@ func (s *profileScreen) View(w, h int) string {
 	room := h - len(lines)
 	if roomy(w) && room >= 5 {
 		d := s.details(*e, inner(w-2), false)
-		b := pane(s.Theme, s.title(*e), d, w-2, min(room, len(d)+2))
+		b := pane(s.Theme, s.title(*e), shortened(s.Theme, d, room-2), w-2, min(room, len(d)+2))
 		return block(append(lines, indent(strings.Split(b, "\n"))...), w, h)
 	}
-	return block(append(lines, indent(s.details(*e, w-2, false))...), w, h)
+	return block(append(lines, indent(shortened(s.Theme, s.details(*e, w-2, false), room))...), w, h)
 }
 
 func indent(lines []string) []string {
