@@ -119,8 +119,8 @@ func (s *reviewScreen) diffRows(d flow.Difference, w int) []string {
 				role = theme.Bold
 			}
 			for i := range max(len(now), len(then)) {
-				l := th.Line().Col(theme.Faint, first(i, r.Label), label).Col(theme.Plain, at(now, i), each)
-				out = append(out, l.Add(role, at(then, i)).Fit(w))
+				l := th.Line().Col(theme.Faint, first(i, r.Label), label).Col(theme.Plain, rowAt(now, i), each)
+				out = append(out, l.Add(role, rowAt(then, i)).Fit(w))
 			}
 		}
 		out = append(out, "")
@@ -143,7 +143,7 @@ func (s *reviewScreen) diffRows(d flow.Difference, w int) []string {
 	return out
 }
 
-func at(lines []string, i int) string {
+func rowAt(lines []string, i int) string {
 	if i < len(lines) {
 		return lines[i]
 	}

@@ -29,6 +29,7 @@ type root struct {
 	typed   burst
 
 	ticking, looking bool
+	resized          func()        // what the terminal shows is no longer known
 	tick             time.Duration // between two frames of a progress bar
 	saveAsked        bool
 	end              ending
@@ -117,6 +118,9 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		r.w, r.h = msg.Width, msg.Height
+		if r.resized != nil {
+			r.resized()
+		}
 		return nil
 	case tea.KeyMsg:
 		return r.key(msg)

@@ -143,8 +143,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		frames, r.tick = farFrames, farPause
 	}
 	in, connect := terminalInput(o.In)
+	out := &output{File: o.Out}
+	r.resized = out.Invalidate
 	p := tea.NewProgram(
-		starting{r, start}, tea.WithInput(in), tea.WithOutput(o.Out), tea.WithAltScreen(),
+		starting{r, start}, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(),
 		tea.WithFPS(frames), tea.WithoutSignalHandler(),
 	)
 	connect(p)
