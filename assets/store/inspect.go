@@ -219,7 +219,9 @@ func (e *Existing) readManifest(root FS) error {
 		return nil
 	}
 	if err == nil && !info.Mode().IsRegular() {
-		e.ManifestErr = invalid(filepath.Join(e.Dir, ManifestName), "is not a regular file")
+		bad := invalid(filepath.Join(e.Dir, ManifestName), "is %s, not a regular file", typeName(info.Mode()))
+		bad.Next = "move it away"
+		e.ManifestErr = bad
 		return nil
 	}
 	m, err := ReadManifest(root, ".")

@@ -47,7 +47,11 @@ func (r *Recovery) String() string {
 		return fmt.Sprintf("%s: a run that was interrupted had not committed: %s its %d unfinished files and directories; the earlier state stands",
 			dir, would("removed", "would remove"), len(r.Paths))
 	case KeptNew:
-		return fmt.Sprintf("%s: a run was interrupted after its commit: %s its set (%d paths)", dir, would("completed", "would complete"), len(r.Paths))
+		kept := ""
+		if r.Backup != "" {
+			kept = "; what it replaced is kept in " + untrusted.Text(r.Backup).Max(1000)
+		}
+		return fmt.Sprintf("%s: a run was interrupted after its commit: %s its set (%d paths)%s", dir, would("completed", "would complete"), len(r.Paths), kept)
 	}
 	return dir + ": nothing to recover"
 }

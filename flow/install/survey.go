@@ -36,7 +36,7 @@ func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) 
 		byPath[f.Path] = f
 	}
 	// Told on the review too, not only when everything is staged.
-	s.Refused = Orphaned(w, existing, p.Files, existing.Staying(planned))
+	s.Refused = Orphaned(w, existing, p.Files, slices.Concat(existing.Staying(planned), p.Carried))
 	lines := &lines{rest: restOf(p), carried: w.Earlier != nil, at: map[string]int{}}
 	for _, c := range existing.Changes(planned) {
 		f, made := byPath[c.Path]
