@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"certwright/certs"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 )
 
@@ -36,6 +37,8 @@ type loaded struct {
 var (
 	errEmptySlot = errors.New("there is no certificate")
 	errNoKey     = errors.New("there is no private key")
+	// errPostQuantum is crypto/tls's own word for a certificate whose key its Go does not know.
+	errPostQuantum = errors.New("tls: unknown public key algorithm")
 )
 
 func newBench(in Input) (*bench, error) {
@@ -84,6 +87,8 @@ func load(pair *certs.Pair) (*tls.Certificate, error) {
 	switch {
 	case pair.Leaf() == nil:
 		return nil, errEmptySlot
+	case pair.Leaf().PublicKey == nil && material.PostQuantum(pair.Leaf().RawSubjectPublicKeyInfo) != "":
+		return nil, errPostQuantum
 	case pair.Key == nil:
 		return nil, errNoKey
 	}

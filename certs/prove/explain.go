@@ -66,6 +66,11 @@ func (x explainer) unloadable(who topology.End, err error) {
 	switch {
 	case errors.Is(err, errEmptySlot):
 		f = fault{what: "there is no certificate for it", needs: "a certificate and its key", fix: fmt.Sprintf("give %s, or set %s to generate", id, id.Component())}
+	case errors.Is(err, errPostQuantum):
+		f = fault{
+			what: "its key is ML-DSA, which this certwright cannot prove", has: "an ML-DSA key", needs: "components, and a certwright, built with Go 1.27 or newer",
+			fix: fmt.Sprintf("issue %s with another algorithm, or prove the set with a certwright built with -tags mldsa", id),
+		}
 	case errors.Is(err, errNoKey):
 		f = fault{what: "there is no key for its certificate", needs: "the key that the certificate was issued for", fix: fmt.Sprintf("give the key of %s", id)}
 	case strings.Contains(err.Error(), "does not match"):
