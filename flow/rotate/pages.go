@@ -51,7 +51,14 @@ func (m *maker) proved(stage int) string {
 	if m.out.Pair != "" {
 		text = fmt.Sprintf("Proved with these keys by %d signatures, and %d handshakes beside them: tokens of this stage with the verifiers of %s, and the reverse. ", tokens, n, stageName(stage-1))
 	}
-	return text + "So the machines may be done one by one and in any order, and nothing is refused while some have the stage and others do not. It must be on every machine before the next stage begins."
+	return text + "So the machines may be done one by one and in any order, and nothing is refused while some have the stage and others do not." + everywhere(stage, len(m.out.Stages))
+}
+
+func everywhere(stage, last int) string {
+	if stage == last {
+		return ""
+	}
+	return " It must be on every machine before the next stage begins."
 }
 
 func (m *maker) caPage(i int, s *layout.Stage) {
@@ -62,7 +69,7 @@ func (m *maker) caPage(i int, s *layout.Stage) {
 	case 1:
 		s.About = []string{"Certificates of the new CA take the place of those of the old one. Both are trusted meanwhile, so that a program with a certificate of the one connects with a program that has one of the other."}
 	case 2:
-		s.About = []string{fmt.Sprintf("The old CA leaves every file. From then on its certificates are refused: of %d connections that were tried between this stage and the set that you began with, each was refused that rests on the CA.", m.out.Refused)}
+		s.About = []string{fmt.Sprintf("The old CA leaves every file. From then on its certificates are refused: all %d connections that rest on it were tried between this stage and the set that you began with, and none works any more.", m.out.Refused)}
 	}
 	for _, a := range m.out.Rotated {
 		slot := m.out.Topology.CASlot(a)
@@ -136,15 +143,15 @@ func (m *maker) people() []string {
 
 // parameter is what is special about a program's use of the CA.
 func (m *maker) parameter(i int, s *layout.Stage, slot *topology.Slot, c topology.Consumer) {
-	count := []string{"2", "2", "1"}[i]
+	count := []string{"2 certificates", "2 certificates", "1 certificate"}[i]
 	switch {
 	case c.Needs == topology.FieldKey && c.Field == topology.FieldCert && i == 0:
-		s.First = append(s.First, fmt.Sprintf("%s signs with one certificate and does not start with two (\"expected 1 certificate, found 2\"), and %s holds two from now on: give %s the file that ends in `-signing.crt` in the same restart, as the list below says.", c.Component, quoted(slot.Files.Cert), quoted(c.Name)))
+		s.First = append(s.First, fmt.Sprintf("%s signs with one certificate and does not start with two (\"expected 1 certificate, found 2\"), and %s holds two from now on: give %s the file that ends in `-signing.crt` in the same restart, as the list below says (with kubeadm in `/etc/kubernetes/manifests`).", c.Component, quoted(slot.Files.Cert), quoted(c.Name)))
 	case c.Needs == topology.FieldKey && c.Field == topology.FieldCert && i == 2:
 		s.First = append(s.First, fmt.Sprintf("%s gets %s back for %s in this restart, as the list below says; the file that ends in `-signing.crt` may be removed then.", c.Component, quoted(slot.Files.Cert), quoted(c.Name)))
 	case c.Name == "--root-ca-file":
 		s.Check = append(s.Check,
-			fmt.Sprintf("The ConfigMap `kube-root-ca.crt` of every namespace holds %s certificates (%s writes it): `kubectl get configmap kube-root-ca.crt -o jsonpath='{.data.ca\\.crt}' | grep -c BEGIN`", count, c.Component))
+			fmt.Sprintf("The ConfigMap `kube-root-ca.crt` of every namespace holds %s (%s writes it): `kubectl get configmap kube-root-ca.crt -o jsonpath='{.data.ca\\.crt}' | grep -c BEGIN`", count, c.Component))
 		if i == 0 {
 			s.Check = append(s.Check, "Pods that dial the API server were restarted since then (`kubectl rollout restart` of their deployments, daemon sets and stateful sets): they read that ConfigMap when they start.")
 		}
@@ -152,7 +159,7 @@ func (m *maker) parameter(i int, s *layout.Stage, slot *topology.Slot, c topolog
 			s.Check = append(s.Check, "Where machines join with kubeadm: the kubeconfig in the ConfigMap `cluster-info` of `kube-public` holds the CA too; put what this stage's trust file holds there. The hash that `kubeadm join` takes is that of the new CA from stage 2 on.")
 		}
 	case c.Name == "--requestheader-client-ca-file" && c.Component == "kube-apiserver":
-		s.Check = append(s.Check, fmt.Sprintf("Extension API servers read the front proxy's CA from a ConfigMap that the API server writes; it holds %s certificates: `kubectl --namespace kube-system get configmap extension-apiserver-authentication -o jsonpath='{.data.requestheader-client-ca-file}' | grep -c BEGIN`", count))
+		s.Check = append(s.Check, fmt.Sprintf("Extension API servers read the front proxy's CA from a ConfigMap that the API server writes; it holds %s: `kubectl --namespace kube-system get configmap extension-apiserver-authentication -o jsonpath='{.data.requestheader-client-ca-file}' | grep -c BEGIN`", count))
 	case c.Component == "calicoctl" && c.Field == topology.FieldCert && i < 2:
 		s.First = append(s.First, "calicoctl reads one certificate alone where the CA stands in its configuration itself (`etcdCACert`): name the file (`etcdCACertFile`), or let calicoctl wait until stage 3.")
 	case c.Component == "typha" && c.Field == topology.FieldCert && i == 0:
