@@ -7,8 +7,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -334,4 +336,31 @@ func scalar(t *testing.T, key crypto.Signer) []byte {
 		t.Fatal("no scalar")
 	}
 	return b
+}
+
+// A state file that points elsewhere is not followed, even with a manifest made
+// to fit.
+func TestStateThatPointsElsewhere(t *testing.T) {
+	c := newCorp(t, "Corp CA")
+	w := world(t.TempDir())
+	round(t, w, c, kubePlan)
+	state := filepath.Join(w.Dir, "round", offline.StateFile)
+	data, err := os.ReadFile(state)
+	check(t, err)
+	forged := bytes.Replace(data, []byte("to-sign/kube/kube-apiserver.csr"), []byte("../../../../etc/passwd"), 1)
+	check(t, os.WriteFile(state, forged, 0o644))
+	manifest := filepath.Join(w.Dir, "round", store.ManifestName)
+	list, err := os.ReadFile(manifest)
+	check(t, err)
+	list = bytes.ReplaceAll(list, []byte(digest(data)), []byte(digest(forged)))
+	list = bytes.ReplaceAll(list, fmt.Appendf(nil, `"size":%d,"kind":"config"}`, len(data)), fmt.Appendf(nil, `"size":%d,"kind":"config"}`, len(forged)))
+	check(t, os.WriteFile(manifest, list, 0o644))
+	if _, err := offline.Open(t.Context(), w, "round"); err == nil || !strings.Contains(err.Error(), "names another file or another authority for kube/apiserver") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

@@ -170,6 +170,9 @@ func (r *Round) readRequests() error {
 		if slot == nil {
 			return &Refused{fmt.Sprintf("%s was asked for, and the profile has no such slot any more", untrusted.Text(string(e.Slot)).Max(200)), "import with the profile that the requests were made with, or make them anew with certwright csr"}
 		}
+		if e.File != requestFile(slot) || e.Authority != slot.Authority {
+			return &Refused{fmt.Sprintf("%s names another file or another authority for %s than certwright wrote", untrusted.Text(filepath.Join(r.Dir, StateFile)), slot.ID), "put the written file back"}
+		}
 		data, err := r.read(e.File, material.MaxKey)
 		if err != nil {
 			return err
