@@ -236,6 +236,9 @@ func (j *Job) choose() error {
 	if r := j.Old.Root.Leaf(); r != nil && r.NotAfter.Before(until) {
 		j.CAs = append(j.CAs, Item{NotAfter: r.NotAfter, Why: "ends on " + r.NotAfter.UTC().Format(time.DateOnly)})
 	}
+	if err := j.discarded(); err != nil {
+		return err
+	}
 	if len(named) > 0 && len(j.Renew)+len(j.Elsewhere) == 0 && len(j.Brought) > 0 {
 		return &Refused{fmt.Sprintf("%s was brought, and nothing here can issue it", j.Brought[0].Slot), "give the new certificate in the plan, and run certwright apply --force"}
 	}
@@ -248,6 +251,24 @@ func (j *Job) sort(s *topology.Slot, it Item) {
 		return
 	}
 	j.Elsewhere = append(j.Elsewhere, it)
+}
+
+// discarded refuses what nobody can sign any more: the key of its CA was made
+// here and not kept.
+func (j *Job) discarded() error {
+	if j.Answers.Plan.Keys.CAKeys != plan.CAKeysDiscard {
+		return nil
+	}
+	for _, it := range j.Elsewhere {
+		auth := j.Old.Topology.Authority(j.Old.Topology.Slot(it.Slot).Authority)
+		if j.Answers.Plan.Mode(auth.Owner) == topology.Generate {
+			return &Refused{
+				fmt.Sprintf("%s cannot be renewed: the key of %s was not kept when the set was made (ca-keys: discard), so nobody can sign with it", it.Slot, auth.Slot),
+				fmt.Sprintf("exchange the CA: certwright rotate-ca %s %s", auth.ID, untrusted.Text(j.Dir).ShellArg()),
+			}
+		}
+	}
+	return nil
 }
 
 // ca is the CA that signs for an authority, with its key where it is at hand.

@@ -275,6 +275,20 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// A CA whose key was not kept signs nothing any more, here or elsewhere.
+func TestADiscardedKeySignsNothing(t *testing.T) {
+	m := newMachine(t)
+	dir := m.apply(t, generated+"keys: {ca-keys: discard}\n")
+	_, err := renew.Look(t.Context(), m.World, renew.Options{Dir: dir, Slots: []string{"etcd/server"}})
+	if err == nil || !strings.Contains(err.Error(), "the key of etcd/ca was not kept") || !strings.Contains(err.Error(), "rotate-ca etcd") {
+		t.Errorf("got %v", err)
+	}
+	// The controller manager has that of kube's CA.
+	if _, _, err := m.renew(t, renew.Options{Dir: dir, Slots: []string{"kube/apiserver"}}); err != nil {
+		t.Error(err)
+	}
+}
+
 func edit(t *testing.T, path, old, new string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
