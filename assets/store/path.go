@@ -95,36 +95,58 @@ func isDevice(lower string) bool {
 // names remembers the paths of a set, so that no two of them fall together on a
 // file system that ignores case, and no file is another's directory.
 type names struct {
-	files map[string]string // folded -> as given
-	dirs  map[string]string
+	files, dirs map[string]struct{} // folded
+	given       map[string]string   // of those that are not as they fold: few have capitals
 }
 
-func newNames() *names { return &names{files: map[string]string{}, dirs: map[string]string{}} }
+func newNames() *names {
+	return &names{files: map[string]struct{}{}, dirs: map[string]struct{}{}, given: map[string]string{}}
+}
+
+// as is a path as it was given.
+func (n *names) as(folded string) string {
+	if p, ok := n.given[folded]; ok {
+		return p
+	}
+	return folded
+}
+
+// put remembers a path as it was given.
+func (n *names) put(in map[string]struct{}, folded, given string) {
+	in[folded] = struct{}{}
+	if folded != given {
+		n.given[folded] = given
+	}
+}
 
 func (n *names) add(p string) error {
 	folded := strings.ToLower(p) // the grammar is ASCII
-	if other, ok := n.files[folded]; ok {
+	if _, ok := n.files[folded]; ok {
+		other := n.as(folded)
 		if other == p {
 			return invalid(p, "two files have this path")
 		}
 		return invalid(p, "is the same file as %s where case is ignored", other)
 	}
-	if other, ok := n.dirs[folded]; ok {
-		return invalid(p, "is a directory of another file (%s)", other)
+	if _, ok := n.dirs[folded]; ok {
+		return invalid(p, "is a directory of another file (%s)", n.as(folded))
 	}
 	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
 		f := strings.ToLower(dir)
-		if other, ok := n.files[f]; ok {
-			return invalid(p, "%s is a file, so nothing can lie below it", other)
+		if _, ok := n.files[f]; ok {
+			return invalid(p, "%s is a file, so nothing can lie below it", n.as(f))
 		}
-		if other, ok := n.dirs[f]; ok && other != dir {
-			return invalid(p, "directory %s is the same as %s where case is ignored", dir, other)
+		if _, ok := n.dirs[f]; ok && n.as(f) != dir {
+			return invalid(p, "directory %s is the same as %s where case is ignored", dir, n.as(f))
 		}
-		n.dirs[f] = dir
+		n.put(n.dirs, f, dir)
 	}
-	n.files[folded] = p
+	n.put(n.files, folded, p)
 	return nil
 }
 
 // has says whether a file of this path, in any case, was added.
-func (n *names) has(p string) bool { return n.files[strings.ToLower(p)] != "" }
+func (n *names) has(p string) bool {
+	_, ok := n.files[strings.ToLower(p)]
+	return ok
+}

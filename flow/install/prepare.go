@@ -299,9 +299,10 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 		p.Files = append(p.Files, pictures...)
 	}
 	if r := restOf(p); r != nil {
+		keys := w.CAKeys.or(saved)
 		r.rendered(whole, p.Files, func(f layout.File) layout.File {
 			if !bytes.Equal(steps, nextSteps(p)) { // the keys of CAs were sealed or left out
-				f.Data = w.CAKeys.or(saved).rewrite(f.Data, dir)
+				f.Data = keys.rewrite(f.Data, dir)
 			}
 			return f
 		})
