@@ -64,9 +64,11 @@ func compareCertificates(old, new []byte, now time.Time) flow.Difference {
 		{Label: "serial", Now: material.Serial(a.SerialNumber), Then: material.Serial(b.SerialNumber)},
 		{Label: "ends", Now: endWords(a, now), Then: endWords(b, now)},
 		{Label: "key", Now: material.CertificateKeyWords(a), Then: material.CertificateKeyWords(b)},
-		{Label: "usages", Now: strings.Join(material.ExtKeyUsages(a), ", "), Then: strings.Join(material.ExtKeyUsages(b), ", ")},
-		{Label: "names", Now: fmt.Sprint(len(names(a))), Then: fmt.Sprint(len(names(b)))},
 	}}
+	if !a.IsCA || !b.IsCA {
+		d.Rows = append(d.Rows, flow.DiffRow{Label: "usages", Now: strings.Join(material.ExtKeyUsages(a), ", "), Then: strings.Join(material.ExtKeyUsages(b), ", ")},
+			flow.DiffRow{Label: "names", Now: fmt.Sprint(len(names(a))), Then: fmt.Sprint(len(names(b)))})
+	}
 	if len(was) != len(then) {
 		d.Rows = append(d.Rows, flow.DiffRow{Label: "in the file", Now: certificateCount(len(was)), Then: certificateCount(len(then))})
 	}

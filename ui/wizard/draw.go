@@ -191,7 +191,7 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if stem, found := strings.CutSuffix(noun, "y"); found && !strings.HasSuffix(stem, "ke") {
+	if stem, found := strings.CutSuffix(noun, "y"); found && !strings.HasSuffix(stem, "a") && !strings.HasSuffix(stem, "e") {
 		return itoa(n) + " " + stem + "ies"
 	}
 	return itoa(n) + " " + noun + "s"
