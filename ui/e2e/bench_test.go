@@ -351,3 +351,43 @@ func BenchmarkPtyPaste(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPtyWrite rests on Review for ten seconds, as a person does who reads
+// it, and takes the time from Enter to Done. The keys are made meanwhile; the
+// first of the metrics is what a key press takes while they are.
+func BenchmarkPtyWrite(b *testing.B) {
+	for _, alg := range []string{"ecdsa-p256", "rsa-2048", "rsa-4096"} {
+		b.Run(alg, func(b *testing.B) {
+			var took, keys []time.Duration
+			for range b.N {
+				dir := b.TempDir()
+				plan := "apiVersion: certwright/v1\nprofile: tectonic\nfacts: {cluster.name: demo}\nkeys: {algorithm: " + alg + "}\n"
+				if err := os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(plan), 0o644); err != nil {
+					b.Fatal(err)
+				}
+				m := measure(b, 80, 24, false, dir, nil, program, "--config", "plan.yaml")
+				for _, step := range []string{"[Profile]", "[Facts]", "[Components]"} {
+					m.until(step)
+					m.quiet(50 * time.Millisecond)
+					if step != "[Components]" {
+						m.send("\r")
+					}
+				}
+				for i := range 20 { // keys are being made from here on
+					d, _ := m.key([]string{"\x1b[B", "\x1b[A"}[i%2])
+					keys = append(keys, d)
+				}
+				m.send("\r")
+				m.until("proved")
+				m.send("\r")
+				m.until("[Review]")
+				m.quiet(10 * time.Second)
+				from := m.send("\r")
+				took = append(took, m.until("[Done]").Sub(from))
+				m.end()
+			}
+			spread(b, "repaint-busy", keys)
+			spread(b, "write-to-done", took)
+		})
+	}
+}
