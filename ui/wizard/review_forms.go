@@ -37,6 +37,10 @@ func formWords(layout string) string {
 		return "the parameters of each program"
 	case "cert-manager":
 		return "issuers and certificates for cert-manager"
+	case "cluster-api":
+		return "Secrets for Cluster API"
+	case "k3s":
+		return "the files where a k3s server looks for them"
 	case "kubelet-csr":
 		return "kubelets that ask the cluster for theirs"
 	}
