@@ -408,7 +408,7 @@ func TestCrashAfterEveryOperation(t *testing.T) {
 			case len(s.files) > 20:
 				limit, inner, per = scale(3, 10), scale(1, 2), 0
 			case s.enter != "" || strings.Contains(s.name, "three"): // more operations, and each has more in the air
-				limit, inner, per = scale(20, 1500), scale(3, 10), scale(1, 10)
+				limit, inner, per = scale(8, 1500), scale(2, 10), scale(1, 10)
 			}
 			c := crashes(s, o, limit, inner, per, plain)
 			t.Log(c)

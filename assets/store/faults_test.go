@@ -95,7 +95,7 @@ func settledAs(o *oracle, f *crashfs.FS, want string) string {
 // was done; and fails from there on, as on a disk that went read-only.
 func TestEveryOperationFails(t *testing.T) {
 	for _, s := range scenarios() {
-		if len(s.files) > 20 {
+		if len(s.files) > 20 || s.enter != "" && !long { // where a recovery starts changes no fault
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestEveryOperationFails(t *testing.T) {
 			for n := before + 1; n <= probe.Ops(); n++ {
 				for _, errno := range errnos {
 					for _, mode := range []string{"not done", "done", "for good"} {
-						if (mode != "not done" || s.plain) && errno != syscall.EIO && !long {
+						if (mode != "not done" || s.plain || strings.Contains(s.name, "three")) && errno != syscall.EIO && !long {
 							continue // only the reason differs
 						}
 						f := s.start()
@@ -149,7 +149,7 @@ func TestEveryOperationFails(t *testing.T) {
 // The disk fills up at every byte.
 func TestEveryBudget(t *testing.T) {
 	for _, s := range scenarios() {
-		if len(s.files) > 20 {
+		if len(s.files) > 20 || s.enter != "" && !long { // where a recovery starts changes no fault
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {

@@ -118,7 +118,7 @@ func TestAMountIsMissingAfterACrash(t *testing.T) {
 				if op.Writes() {
 					at := fmt.Sprintf("after %d %s %s %s", op.N, op.Name, op.Path, op.To)
 					try(at, f.Live())
-					for state := range f.States(scale(4, 50), random) {
+					for state := range f.States(scale(2, 50), random) {
 						try(at, state)
 					}
 				}
@@ -149,7 +149,7 @@ func TestPowerFailsInTheRecoveryFromAKill(t *testing.T) {
 			}
 			random := rand.New(rand.NewPCG(13, 14))
 			killed, states := 0, 0
-			for n := before + 1; n <= probe.Ops(); n += scale(2, 1) {
+			for n := before + 1; n <= probe.Ops(); n += scale(3, 1) {
 				f := s.start()
 				f.Kill(n)
 				s.run(f)
@@ -159,7 +159,7 @@ func TestPowerFailsInTheRecoveryFromAKill(t *testing.T) {
 					if !op.Writes() {
 						return nil
 					}
-					for state := range f.States(scale(2, 20), random) {
+					for state := range f.States(scale(1, 20), random) {
 						states++
 						if _, bad := o.settled(state); bad != "" {
 							t.Errorf("killed before %d, then recovery %s %s %s: %s", n, op.Name, op.Path, op.To, bad)

@@ -196,7 +196,7 @@ func TestMutantsAreCaught(t *testing.T) {
 			t.Parallel()
 			limit := 60
 			if strings.HasSuffix(test.name, "renames in a mount are not synced") { // it takes two losses at once
-				limit = 300
+				limit = 160
 			}
 			if len(test.s.files) > 20 {
 				limit = 10
