@@ -26,13 +26,10 @@ import (
 //
 // They print milliseconds and judge none.
 
-// bareProgram is built once, when the first benchmark asks for it.
+// bareProgram is built once, when the first benchmark asks for it, beside the
+// certwright that is removed with its directory when the tests end.
 var bareProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "certwright-bare-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "bare")
+	path := program + "-bare"
 	out, err := exec.Command("go", "build", "-o", path, "certwright/ui/e2e/internal/bare").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
