@@ -242,13 +242,16 @@ type DiffLine struct {
 	Text string
 }
 
+// Files is how many files the line stands for.
+func (c Change) Files() int { return max(1, c.Count) }
+
 // Confirm says what has to be confirmed before the write: "" when nothing that
 // exists would be replaced.
 func (s Survey) Confirm() string {
 	n := 0
 	for _, c := range s.Changes {
 		if c.What == Overwrite || c.What == Remove || c.What == Takeover {
-			n += max(1, c.Count)
+			n += c.Files()
 		}
 	}
 	switch n {

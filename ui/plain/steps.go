@@ -419,9 +419,9 @@ func (s *session) review() error {
 	}
 	counts := map[flow.What]int{}
 	for _, c := range p.Survey.Changes {
-		counts[c.What]++
+		counts[c.What] += c.Files()
 	}
-	s.say("%d files will be in %s: %d new, %d replaced, %d removed, %d unchanged.", len(p.Files), untrusted.Text(p.Survey.Dir).Max(1000),
+	s.say("%d files will be in %s: %d new, %d replaced, %d removed, %d unchanged.", p.Count(), untrusted.Text(p.Survey.Dir).Max(1000),
 		counts[flow.Added], counts[flow.Overwrite]+counts[flow.Takeover], counts[flow.Remove], counts[flow.Same])
 	s.say("All %d connections were proved by %d handshakes.", len(p.Topology.Edges), len(p.Handshakes))
 	dir, err := s.askValue("Directory", p.Survey.Dir)

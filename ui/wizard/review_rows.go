@@ -51,9 +51,9 @@ func (s *reviewScreen) build() {
 }
 
 func (n *fileNode) put(parts []string, c *flow.Change) {
-	n.files++
+	n.files += c.Files()
 	if c.What != flow.Added && c.What != flow.Same {
-		n.replaced++
+		n.replaced += c.Files()
 	}
 	if len(parts) == 1 {
 		n.children = append(n.children, &fileNode{name: parts[0], path: path.Join(n.path, parts[0]), change: c})

@@ -119,9 +119,9 @@ func (s *reviewScreen) toDo() string {
 func (s *reviewScreen) summary() string {
 	n := map[flow.What]int{}
 	for _, c := range s.of.Survey.Changes {
-		n[c.What]++
+		n[c.What] += c.Files()
 	}
-	out := count(len(s.of.Files), "file")
+	out := count(s.of.Count(), "file")
 	for _, w := range []flow.What{flow.Added, flow.Overwrite, flow.Same, flow.Remove, flow.Takeover, flow.Blocked} {
 		if n[w] > 0 {
 			out += " · " + itoa(n[w]) + " " + string(w)
