@@ -211,10 +211,26 @@ func (s *screen) ends(status int) {
 	}
 }
 
+// told waits until all of the texts stand on the normal screen, wherever its
+// lines are broken.
+func (s *screen) told(texts ...string) {
+	s.t.Helper()
+	s.until(fmt.Sprintf("%q", texts), func(string) bool {
+		all := s.lines()
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(all, text) })
+	})
+}
+
+// lines are those of the normal screen as they were printed, what scrolled away
+// included.
+func (s *screen) lines() string {
+	return s.tmux("capture-pane", "-p", "-J", "-t", "s", "-S", "-")
+}
+
 // printed wants texts on the normal screen, what scrolled away included.
 func (s *screen) printed(texts ...string) {
 	s.t.Helper()
-	f := s.tmux("capture-pane", "-p", "-t", "s", "-S", "-")
+	f := s.lines()
 	for _, text := range texts {
 		if !strings.Contains(f, text) {
 			s.t.Errorf("%q was not printed:\n%s", text, f)

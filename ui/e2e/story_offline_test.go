@@ -64,7 +64,7 @@ func TestStoryAKeyThatIsElsewhere(t *testing.T) {
 	s.see("File or folder that came back")
 	s.write("no-such-folder")
 	s.press("Enter")
-	s.see("not exist; check the path")
+	s.told("no-such-folder does not exist; check the path")
 	s.write("stick")
 	s.press("Enter")
 	s.see("3 of 3 certificates are here: 3 taken now", "Passphrase of the sealed keys:")
