@@ -172,7 +172,7 @@ type cluster struct {
 	endpoints string
 	members   []*exec.Cmd
 	data      []string
-	log       bytes.Buffer
+	logs      []*bytes.Buffer // of each start, to be read when it has ended
 }
 
 func newCluster(t *testing.T, tls string) *cluster {
@@ -202,7 +202,9 @@ func newCluster(t *testing.T, tls string) *cluster {
 			}
 		}
 		if t.Failed() {
-			t.Log(c.log.String())
+			for _, log := range c.logs {
+				t.Log(log)
+			}
 		}
 	})
 	for i := range c.hosts {
@@ -231,13 +233,13 @@ func (c *cluster) restart(i int, tls string) {
 		"--cert-file", at("etcd/server.crt"), "--key-file", at("etcd/server.key"), "--trusted-ca-file", at("etcd-client-ca.crt"), "--client-cert-auth",
 		"--peer-cert-file", at("etcd/peer.crt"), "--peer-key-file", at("etcd/peer.key"), "--peer-trusted-ca-file", at("etcd-client-ca.crt"), "--peer-client-cert-auth",
 	)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
+	log := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = log, log
+	c.logs = append(c.logs, log)
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
 	c.members[i] = cmd
-	c.t.Cleanup(func() { c.log.Write(log.Bytes()) })
 }
 
 func (c *cluster) etcdctl(tls string, args ...string) (string, error) {

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,14 +46,23 @@ func (p *pace) note(now time.Time, r flow.Progress) {
 	p.last = r
 }
 
-// left is how long the stage still takes at the pace so far; false while it is
-// too early to say.
-func (p *pace) left(now time.Time) (time.Duration, bool) {
+// left is how long the stage still takes at the pace so far, and how many it
+// does in a second; false while it is too early to say.
+func (p *pace) left(now time.Time) (left time.Duration, rate float64, known bool) {
 	spent := now.Sub(p.since)
 	if p.last.Done <= 0 || p.last.Total <= p.last.Done || spent < time.Second {
-		return 0, false
+		return 0, 0, false
 	}
-	return spent / time.Duration(p.last.Done) * time.Duration(p.last.Total-p.last.Done), true
+	left = spent / time.Duration(p.last.Done) * time.Duration(p.last.Total-p.last.Done)
+	return left, float64(p.last.Done) / spent.Seconds(), true
+}
+
+// perSecond is a rate as one reads it: "410/s", "0.7/s".
+func perSecond(rate float64) string {
+	if rate < 9.95 {
+		return strconv.FormatFloat(rate, 'f', 1, 64) + "/s"
+	}
+	return itoa(int(rate+0.5)) + "/s"
 }
 
 func stageIndex(id string) int {
@@ -93,10 +103,10 @@ func (e *Env) progressLines(w int, writing bool) []string {
 		if p.Total > 0 {
 			text = itoa(p.Done) + " of " + itoa(p.Total)
 		}
-		if left, known := e.Pace.left(e.Now()); known {
-			text += ", about " + roughly(left) + " left"
+		if left, rate, known := e.Pace.left(e.Now()); known {
+			text += ", " + perSecond(rate) + ", about " + roughly(left) + " left"
 		}
-		const room = len("12345 of 12345, about 120 s left") // so that the bar keeps its length
+		const room = len("12345 of 12345, 1234/s, about 120 s left") // so that the bar keeps its length
 		lines = append(lines, bar(th, p.Done, p.Total, max(8, min(60, w-room-2)))+"  "+th.Render(theme.Plain, th.Cut(text, room)), "")
 	}
 	for i, s := range stages {
@@ -108,7 +118,11 @@ func (e *Env) progressLines(w int, writing bool) []string {
 		case i < at || !busy && !writing:
 			l.Mark(theme.GoodSign).Plain(" ").Col(theme.Plain, s.title, 9).Add(theme.Faint, strings.TrimSpace(e.stageCount(s.id)+" "+s.did))
 		case i == at && busy:
-			l.Add(theme.Cursor, th.Mark(theme.CursorSign)).Plain(" ").Col(theme.Bold, s.title, 9).Plain(untrusted.Text(p.Item).Max(120))
+			item := untrusted.Text(p.Item).Max(120)
+			if p.Stage == "nodes" {
+				item = "node " + item + ": issued, checked, written beside its place"
+			}
+			l.Add(theme.Cursor, th.Mark(theme.CursorSign)).Plain(" ").Col(theme.Bold, s.title, 9).Plain(item)
 		default:
 			l.Mark(theme.InheritSign).Plain(" ").Col(theme.Faint, s.title, 9).Add(theme.Faint, s.did)
 		}

@@ -10,12 +10,12 @@ import (
 func TestTimeLeftComesFromThePaceOfTheStage(t *testing.T) {
 	var p pace
 	p.note(testNow, flow.Progress{Stage: "issue", Done: 0, Total: 40})
-	if _, known := p.left(testNow.Add(500 * time.Millisecond)); known {
+	if _, _, known := p.left(testNow.Add(500 * time.Millisecond)); known {
 		t.Error("a guess after half a second")
 	}
 	p.note(testNow.Add(2*time.Second), flow.Progress{Stage: "issue", Done: 10, Total: 40})
-	if left, known := p.left(testNow.Add(2 * time.Second)); !known || left != 6*time.Second {
-		t.Errorf("left %v, %v, want 6s", left, known)
+	if left, rate, known := p.left(testNow.Add(2 * time.Second)); !known || left != 6*time.Second || perSecond(rate) != "5.0/s" {
+		t.Errorf("left %v at %s, %v, want 6s at 5.0/s", left, perSecond(rate), known)
 	}
 	p.note(testNow.Add(8*time.Second), flow.Progress{Stage: "stage", Done: 1, Total: 27})
 	if p.did["issue"] != 40 {

@@ -281,7 +281,7 @@ func (s *reviewScreen) Status() Status {
 	if ws := s.warnings(); len(ws) > 0 {
 		return Status{theme.WarnSign, count(len(ws), "warning") + ": " + sentence(ws[0].Message, ws[0].Fix)}
 	}
-	return Status{theme.GoodSign, "Checked, and every connection proved. enter writes " + count(len(p.Files), "file") + "."}
+	return Status{theme.GoodSign, "Checked, and every connection proved. enter writes " + count(p.Count(), "file") + "."}
 }
 
 // Urgent is what the field under the cursor asks, ahead of the blocker that

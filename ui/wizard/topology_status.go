@@ -31,7 +31,7 @@ func (s *topologyScreen) Status() Status {
 	case len(warned) > 0:
 		return Status{theme.WarnSign, "Worth a look: " + listOf(warned) + ". n goes to " + verb(len(warned), "it", "the next") + "."}
 	case s.model.Proof == diagram.Proved:
-		return Status{theme.GoodSign, "All " + count(len(s.model.Calls), "call") + " proved by real handshakes. Nothing has been written yet."}
+		return Status{theme.GoodSign, upper(s.model.ProofWords()) + ". Nothing has been written yet."}
 	}
 	return Status{Text: "Nothing has been written yet."}
 }

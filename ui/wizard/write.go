@@ -111,7 +111,7 @@ func (s *writeScreen) stages(w, h int) string {
 	}
 	what := "the set"
 	if p, _ := s.Flow.Prepared(); p != nil {
-		what = count(len(p.Files), "file")
+		what = count(p.Count(), "file")
 	}
 	lines = append(lines, th.Line().Plain(" ").Add(theme.Bold, "Writing "+what+" to "+dir).Fit(w), "")
 	lines = append(lines, indent(s.progressLines(w-2, true))...)
