@@ -94,9 +94,13 @@ func (s *State) nodesRead(e NodesRead) []Effect {
 	if e.Gen != s.nodes.gen || !s.nodes.reading {
 		return nil
 	}
+	same := s.nodes.err == nil && e.Err == nil && sameNodes(s.plan.Nodes, e.Nodes)
 	s.nodes.reading, s.nodes.err, s.nodes.stamp = false, e.Err, e.Stamp
 	if s.writing || s.at == StepDone {
 		return nil
+	}
+	if same && (s.prepared != nil || s.preparing) {
+		return nil // the set that is there, or being made, is of these nodes
 	}
 	s.plan.Nodes = cloneNodes(e.Nodes)
 	if e.Err != nil {
@@ -134,6 +138,12 @@ func (s *State) keepNodeFacts() {
 			delete(s.nodes.facts, f.Name)
 		}
 	}
+}
+
+func sameNodes(a, b []topology.Node) bool {
+	return slices.EqualFunc(a, b, func(x, y topology.Node) bool {
+		return x.Name == y.Name && x.Role == y.Role && slices.Equal(x.Addresses, y.Addresses)
+	})
 }
 
 func cloneNodes(nodes []topology.Node) []topology.Node {

@@ -159,3 +159,32 @@ func TestKeysAreMadeAheadFromTheComponentsStep(t *testing.T) {
 		t.Errorf("made for a set that is there: %v", got)
 	}
 }
+
+// The file is read again when it may have changed, as one that was read before
+// the wizard began; what is in it may be the same.
+func TestTheSameNodesReadAgainKeepTheSet(t *testing.T) {
+	s, _ := startWith(t, "kubernetes")
+	do(s, flow.SetFact{Name: "cluster.name", Value: "demo"})
+	do(s, flow.LoadNodes{Path: "nodes.csv"})
+	for range 4 {
+		do(s, flow.Next{})
+	}
+	was, _ := s.Prepared()
+	if s.At() != flow.StepReview || was == nil {
+		t.Fatalf("at %v with %v; blockers %+v", s.At(), was, s.Blockers(s.At()))
+	}
+	do(s, flow.Looked{Nodes: true})
+	if now, _ := s.Prepared(); now != was {
+		t.Error("the set was made anew")
+	}
+	settle(s, s.Apply(flow.Looked{Nodes: true}), func(e flow.Effect) flow.Event {
+		if r, ok := e.(flow.ReadNodes); ok {
+			nodes, _ := s.Nodes()
+			return flow.NodesRead{Gen: r.Gen, Nodes: nodes[:1]}
+		}
+		return good(e)
+	})
+	if now, _ := s.Prepared(); now == was || now == nil {
+		t.Errorf("with another table: %v", now)
+	}
+}

@@ -55,11 +55,11 @@ func (s *State) outcome(e Event) []Effect {
 		for _, id := range e.Changed {
 			effects = append(effects, s.check(id, false, true)...)
 		}
-		if e.Nodes && !s.writing && s.at != StepDone && !s.nodes.reading {
-			effects = append(effects, s.readNodes()...)
-		}
 		if len(effects) > 0 {
 			effects = append(effects, s.stale(false)...)
+		}
+		if e.Nodes && !s.writing && s.at != StepDone && !s.nodes.reading {
+			effects = append(effects, s.readNodes()...) // nothing is written until it is known whether they are others
 		}
 		return effects
 	case Filled:
