@@ -180,7 +180,7 @@ func (p *Prepared) Count() int {
 // Anew is a certificate of an earlier set that does not stay.
 type Anew struct {
 	Slot topology.SlotID // "" for the root
-	Why  string          // a part of a sentence: "its names are others than …"
+	Why  string          // a part of a sentence: "its names lack IP:10.0.0.1"
 }
 
 // Survey is what stands at the destination now, held against what would be written.

@@ -10,8 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +17,7 @@ import (
 	"certwright/certs"
 	"certwright/certs/material"
 	"certwright/certs/topology"
+	"certwright/certs/untrusted"
 )
 
 // Wanted is what a pair of an earlier run is held against: what would be made
@@ -133,11 +132,61 @@ func otherLeaf(slot *topology.Slot, c *x509.Certificate, by *certs.Pair) string 
 		return "its certificate is a CA's"
 	case c.KeyUsage != t.KeyUsage || !sameSet(c.ExtKeyUsage, t.ExtKeyUsage, usageText) || len(c.UnknownExtKeyUsage) > 0:
 		return "its usages are others"
-	case !sameSet(c.DNSNames, t.DNSNames, strings.Clone) || !sameSet(c.IPAddresses, t.IPAddresses, net.IP.String) ||
-		!sameSet(c.URIs, t.URIs, (*url.URL).String) || len(c.EmailAddresses) > 0:
-		return "its names are others than " + namesText(slot)
+	}
+	if other := otherNames(c, t); other != "" {
+		return other
 	}
 	return otherIssuer(c, by)
+}
+
+// otherNames says which names a certificate lacks and which it has too many.
+func otherNames(c, t *x509.Certificate) string {
+	has, want := namesOf(c), namesOf(t)
+	lacks := slices.DeleteFunc(slices.Clone(want), func(n string) bool { return slices.Contains(has, n) })
+	more := slices.DeleteFunc(slices.Clone(has), func(n string) bool { return slices.Contains(want, n) })
+	switch {
+	case len(lacks) > 0 && len(more) > 0:
+		return "its names lack " + someOf(lacks) + " and have " + someOf(more) + " instead"
+	case len(lacks) > 0:
+		return "its names lack " + someOf(lacks)
+	case len(more) > 0:
+		return "its names have " + someOf(more) + " too"
+	case len(has) != len(want):
+		return "a name stands twice in it"
+	}
+	return ""
+}
+
+// namesOf are the alternative names of a certificate, with their kind.
+func namesOf(c *x509.Certificate) []string {
+	var out []string
+	for _, n := range c.DNSNames {
+		out = append(out, "DNS:"+n)
+	}
+	for _, ip := range c.IPAddresses {
+		out = append(out, "IP:"+ip.String())
+	}
+	for _, u := range c.URIs {
+		out = append(out, "URI:"+u.String())
+	}
+	for _, e := range c.EmailAddresses {
+		out = append(out, "email:"+e)
+	}
+	return out
+}
+
+// someOf lists three names at most; they may be those of a stranger.
+func someOf(names []string) string {
+	const most = 3
+	var out []string
+	for _, n := range names[:min(most, len(names))] {
+		out = append(out, untrusted.Text(n).Max(80))
+	}
+	text := strings.Join(out, ", ")
+	if rest := len(names) - most; rest > 0 {
+		text += fmt.Sprintf(" and %d more", rest)
+	}
+	return text
 }
 
 func usageText(u x509.ExtKeyUsage) string { return fmt.Sprint(int(u)) }
@@ -156,17 +205,6 @@ func sameSet[T any](a, b []T, text func(T) string) bool {
 		return out
 	}
 	return slices.Equal(texts(a), texts(b))
-}
-
-func namesText(slot *topology.Slot) string {
-	if len(slot.Names) == 0 {
-		return "none"
-	}
-	var out []string
-	for _, n := range slot.Names {
-		out = append(out, n.String())
-	}
-	return strings.Join(out, ", ")
 }
 
 // OtherAlgorithm says whether a public key is of another algorithm.

@@ -162,7 +162,7 @@ func TestWhatDiffersIsMadeAnewWhenAsked(t *testing.T) {
 			if err := p.Set("etcd.hosts=10.0.0.1"); err != nil {
 				t.Fatal(err)
 			}
-		}, nil, "etcd/server", "its names are others than", true},
+		}, nil, "etcd/server", "its names lack IP:10.0.0.1 and have DNS:", true},
 		{"asked for", nil, func(e *install.Earlier) {
 			e.Anew = func(s *topology.Slot) bool { return s.ID == "etcd/peer" }
 		}, "etcd/peer", "it was asked for", true},
