@@ -99,9 +99,11 @@ const maxCN = 64
 
 func (r *resolver) subject(s Subject) Subject {
 	out := Subject{CN: r.one(s.CN)}
-	if len(out.CN) > maxCN {
+	if len(out.CN) > maxCN && CheckDNSName(out.CN) == nil {
 		// A host name may be longer than a common name. The names are in the
-		// SAN; the CN is for people, and its first label tells them enough.
+		// SAN; the CN is for people, and its first label tells them enough. A
+		// user such as system:node:NAME is compared whole, and stays: Kubernetes
+		// itself makes such certificates, whatever their length.
 		out.CN, _, _ = strings.Cut(out.CN, ".")
 		out.CN = out.CN[:min(len(out.CN), maxCN)]
 	}

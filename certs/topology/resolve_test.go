@@ -96,6 +96,18 @@ func TestLongCommonNames(t *testing.T) {
 	}
 }
 
+// The API server compares a user whole: of a shorter one it says that the node
+// is another, and refuses it.
+func TestAUserStaysWholeHoweverLongItIs(t *testing.T) {
+	p := small()
+	p.Slots[3].Subject = Subject{CN: "system:node:{{first hosts}}"}
+	host := "worker-0." + strings.Repeat("department.", 6) + "example.com"
+	top := resolved(t, p, map[string]string{"hosts": host})
+	if got := top.Slot("guest/client").Subject.CN; got != "system:node:"+host {
+		t.Errorf("CN is %s", got)
+	}
+}
+
 func TestStepsAreFilledInWordByWord(t *testing.T) {
 	top := resolved(t, small(), map[string]string{"hosts": "a,fd00::1"})
 	each, once := top.NextSteps[0], top.NextSteps[1]
