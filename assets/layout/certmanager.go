@@ -31,7 +31,7 @@ func certManager(j *job) iter.Seq2[File, error] {
 		}
 		byNode := map[string][]*topology.Slot{}
 		for i := range j.t.Slots {
-			if s := &j.t.Slots[i]; s.Kind == topology.Leaf && j.signs(s.Authority) {
+			if s := &j.t.Slots[i]; s.Kind == topology.Leaf && j.signs(s.Authority) && !tooLong(s) {
 				byNode[s.Node] = append(byNode[s.Node], s)
 			}
 		}
@@ -53,6 +53,10 @@ func certManager(j *job) iter.Seq2[File, error] {
 		}
 	}
 }
+
+// tooLong says that the name of a user is longer than cert-manager's webhook
+// takes a common name, as that of a node with a long name may be.
+func tooLong(s *topology.Slot) bool { return len(s.Subject.CN) > 64 }
 
 // signs says whether the key of an authority is here.
 func (j *job) signs(a topology.AuthorityID) bool {

@@ -3,6 +3,7 @@ package layout
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"certwright/certs/topology"
@@ -137,6 +138,9 @@ func (j *job) certManagerSteps(p *page) {
 		if !j.signs(a.ID) {
 			p.text("The %s is not among them: its key was not handed over.", a.Title)
 		}
+	}
+	if i := slices.IndexFunc(j.t.Slots, func(s topology.Slot) bool { return s.Kind == topology.Leaf && j.signs(s.Authority) && tooLong(&s) }); i >= 0 {
+		p.text("Left out is what has a common name of more than 64 characters, which cert-manager does not take: %s, for one. Renew it with certwright renew.", code(string(j.t.Slots[i].ID)))
 	}
 	p.text("Each is renewed a month before its end, or when a third of its life is left where that is shorter, with a new key each time. " +
 		"What reads the Secret must notice: a pod that mounts it sees the files change, and few programs read them again.")
