@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -83,7 +82,7 @@ files, kubeconfigs, manifests of Secrets, and any folder. It reads no private ke
 It exits 1 when something ends within the time of --within or is not valid yet, or when a file
 of a set was changed, is missing, or may be read by more people than it was written for. A
 certificate that lies there several times, as in kubeconfigs and Terraform modules, is named
-once, unless --all is given.
+once, unless --all is given; so are the certificates of many nodes that end on the same day.
 
 -o ics is a calendar to subscribe to (RFC 5545), with an alarm before each end; -o prometheus is
 for the textfile collector of node_exporter.`,
@@ -107,7 +106,7 @@ for the textfile collector of node_exporter.`,
 		},
 	}
 	c.Flags().StringVar(&within, "within", "30d", "how soon is soon: `30d`, 720h, 1y")
-	c.Flags().BoolVar(&all, "all", false, "name every file, copies of a certificate too")
+	c.Flags().BoolVar(&all, "all", false, "name every file: copies of a certificate, and each node, too")
 	c.Flags().StringVarP(&output, "output", "o", "text", strings.Join(statusForms[:3], ", ")+" or "+statusForms[3])
 	return c
 }
@@ -127,7 +126,7 @@ func (a *app) statusOf(paths []string, within time.Duration, all bool, output st
 	case "prometheus":
 		a.printf("%s", prometheus(cal, out, now))
 	default:
-		a.printStatus(out)
+		a.printStatus(out, all)
 	}
 	if err != nil {
 		return err
@@ -206,59 +205,4 @@ func driftOf(s calendar.Source, named bool) []driftJSON {
 		out = append(out, driftJSON{Path: untrusted.Text(name).String(), What: words[m.Status], Fix: m.Fix})
 	}
 	return out
-}
-
-func (a *app) printStatus(s statusJSON) {
-	soon, early := map[string]bool{}, map[string]bool{}
-	id := func(x expiryJSON) string { return x.Path + "\x00" + x.At + "\x00" + x.Slot + "\x00" + x.SHA256 }
-	for _, x := range s.Expiring {
-		soon[id(x)] = true
-	}
-	for _, x := range s.Early {
-		early[id(x)] = true
-	}
-	for _, x := range s.Expiry {
-		mark, days := "ok", fmt.Sprintf("%d days", x.Days)
-		switch {
-		case early[id(x)]:
-			mark = "early"
-		case x.Superseded != "":
-			mark = "old"
-		case soon[id(x)]:
-			mark = "ends"
-		}
-		if x.Days < 0 {
-			days = "ended"
-		}
-		what := []string{x.Path, x.At, x.Slot}
-		if x.Slot == "" {
-			what = append(what, x.Subject)
-		}
-		if x.Superseded != "" {
-			what = append(what, "superseded by "+x.Superseded)
-		} else if x.Renewal != "" {
-			what = append(what, x.Renewal)
-		}
-		a.printf("%-5s %s  %9s  %s\n", mark, x.NotAfter.UTC().Format(time.DateOnly), days, strings.Join(nonEmpty(what...), "  "))
-	}
-	for _, d := range s.Drift {
-		a.printf("%-9s %s; %s\n", d.What, d.Path, d.Fix)
-	}
-	for _, n := range s.Notes {
-		a.printf("%-9s %s: %s\n", "note", n.Path, untrusted.Text(n.Note).Max(maxRow))
-	}
-	for _, b := range s.Backups {
-		a.printf("%-9s %s\n", "backup", b)
-	}
-	for _, x := range s.Sources {
-		if x.Pending {
-			a.printf("an interrupted run waits here: certwright recover %s\n", untrusted.Text(x.Path).ShellArg())
-		}
-	}
-	switch sets := !slices.ContainsFunc(s.Sources, func(x sourceJSON) bool { return x.Kind != string(calendar.Set) }); {
-	case s.OK && sets:
-		a.printf("all is as it was written\n")
-	case s.OK:
-		a.printf("nothing of %s ends soon\n", count(len(s.Expiry), "certificate"))
-	}
 }
