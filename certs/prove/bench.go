@@ -18,11 +18,12 @@ import (
 )
 
 // bench is a set loaded as components load it: each slot and each trust bundle
-// once, however many handshakes use it.
+// once, however many handshakes use it, and a slot when the first one does: of
+// a cluster of many nodes almost none is used.
 type bench struct {
 	set   *certs.Set
 	now   time.Time
-	slots map[topology.SlotID]loaded
+	slots map[topology.SlotID]func() loaded
 	pools map[topology.AuthorityID]*x509.CertPool // of ca.crt; missing when there is none
 }
 
@@ -50,19 +51,18 @@ func newBench(in Input) (*bench, error) {
 	}
 	b := &bench{
 		set: in.Set, now: in.Now,
-		slots: map[topology.SlotID]loaded{}, pools: map[topology.AuthorityID]*x509.CertPool{},
+		slots: map[topology.SlotID]func() loaded{}, pools: map[topology.AuthorityID]*x509.CertPool{},
 	}
 	t := in.Set.Topology
 	for i := range t.Slots {
 		if s := &t.Slots[i]; s.Kind == topology.Leaf {
-			cert, err := load(in.Set.Pairs[s.ID])
-			b.slots[s.ID] = loaded{cert, err}
+			b.slots[s.ID] = sync.OnceValue(func() loaded { return load(in.Set.Pairs[s.ID]) })
 		}
 	}
 	for _, e := range t.Edges {
 		for _, id := range []topology.SlotID{e.Client.Slot, e.Server.Slot} {
 			if _, ok := b.slots[id]; !ok && id != "" {
-				b.slots[id] = loaded{err: fmt.Errorf("%s holds no certificate to present", id)}
+				b.slots[id] = func() loaded { return loaded{err: fmt.Errorf("%s holds no certificate to present", id)} }
 			}
 		}
 	}
@@ -77,20 +77,28 @@ func newBench(in Input) (*bench, error) {
 	return b, nil
 }
 
+// slot is what a component has of a slot; nothing for a client without one.
+func (b *bench) slot(id topology.SlotID) loaded {
+	if load := b.slots[id]; load != nil {
+		return load()
+	}
+	return loaded{}
+}
+
 func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
 // load reads a pair back from the bytes that will be written, as
 // tls.LoadX509KeyPair of a component does.
-func load(pair *certs.Pair) (*tls.Certificate, error) {
+func load(pair *certs.Pair) loaded {
 	switch {
 	case pair.Leaf() == nil:
-		return nil, errEmptySlot
+		return loaded{err: errEmptySlot}
 	case pair.Leaf().PublicKey == nil && material.PostQuantum(pair.Leaf().RawSubjectPublicKeyInfo) != "":
-		return nil, errPostQuantum
+		return loaded{err: errPostQuantum}
 	case pair.Key == nil:
-		return nil, errNoKey
+		return loaded{err: errNoKey}
 	}
 	var file []byte
 	for _, c := range pair.Certificates {
@@ -98,15 +106,15 @@ func load(pair *certs.Pair) (*tls.Certificate, error) {
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(pair.Key)
 	if err != nil {
-		return nil, errors.New("the private key cannot be written as PKCS#8")
+		return loaded{err: errors.New("the private key cannot be written as PKCS#8")}
 	}
 	key := encode("PRIVATE KEY", der)
 	defer func() { clear(der); clear(key) }()
 	cert, err := tls.X509KeyPair(file, key)
 	if err != nil {
-		return nil, err
+		return loaded{err: err}
 	}
-	return &cert, nil
+	return loaded{cert: &cert}
 }
 
 // each runs f for 0 to n-1 on that many goroutines and ends early with the

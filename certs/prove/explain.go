@@ -97,10 +97,10 @@ func (x explainer) noAnchor(a topology.AuthorityID) {
 func (x explainer) refused(v verdict) {
 	x.h.Error = message(v.err)
 	by, of, authority, usage := x.edge.Client, x.edge.Server, x.edge.ServerCA, topology.ServerAuth
-	verifier, leaf := x.client, x.server.slots[of.Slot].leaf()
+	verifier, leaf := x.client, x.server.slot(of.Slot).leaf()
 	if v.byServer {
 		by, of, authority, usage = x.edge.Server, x.edge.Client, x.edge.ClientCA, topology.ClientAuth
-		verifier, leaf = x.server, x.client.slots[of.Slot].leaf()
+		verifier, leaf = x.server, x.client.slot(of.Slot).leaf()
 	}
 	opening := fmt.Sprintf("%s refuses %s", end(by), end(of))
 	if x.h.Name != "" && !v.byServer {
@@ -138,7 +138,7 @@ func (x explainer) unfitForTLS(err error, by, of topology.End) {
 	if blame == x.edge.Client {
 		side = x.client
 	}
-	if c := side.slots[blame.Slot].leaf(); c != nil {
+	if c := side.slot(blame.Slot).leaf(); c != nil {
 		f.has = key(c)
 	}
 	x.set(blame.Slot, fmt.Sprintf("%s and %s cannot connect", end(x.edge.Client), end(x.edge.Server)), f)

@@ -108,7 +108,7 @@ func (x explainer) typha(client *x509.Certificate) error {
 		cert       *x509.Certificate
 	}{
 		{x.edge.Client, x.edge.Server, client},
-		{x.edge.Server, x.edge.Client, x.server.slots[x.edge.Server.Slot].leaf()},
+		{x.edge.Server, x.edge.Client, x.server.slot(x.edge.Server.Slot).leaf()},
 	} {
 		slot := x.topology().Slot(side.own.Slot)
 		if slot == nil || side.cert == nil {

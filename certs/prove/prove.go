@@ -164,7 +164,7 @@ func (b *bench) jobs(versions []uint16) []job {
 // has no way to carry.
 func (b *bench) postQuantum(e *topology.Edge) bool {
 	shows := func(id topology.SlotID) bool {
-		leaf := b.slots[id].leaf()
+		leaf := b.slot(id).leaf()
 		return leaf != nil && material.PostQuantum(leaf.RawSubjectPublicKeyInfo) != ""
 	}
 	return shows(e.Server.Slot) || e.ClientCA != "" && shows(e.Client.Slot)
@@ -178,7 +178,7 @@ func (p between) prove(ctx context.Context, j job) Handshake {
 		Name: j.name.Value, Advised: j.name.Advised, Version: tls.VersionName(j.version),
 	}
 	x := explainer{between: p, h: &h, edge: e}
-	client, server := p.client.slots[e.Client.Slot], p.server.slots[e.Server.Slot]
+	client, server := p.client.slot(e.Client.Slot), p.server.slot(e.Server.Slot)
 	switch {
 	case server.err != nil:
 		x.unloadable(e.Server, server.err)

@@ -70,7 +70,7 @@ func Reach(ctx context.Context, in Input) ([]Opening, error) {
 	}
 	var clients []topology.SlotID
 	for i := range t.Slots {
-		if s := &t.Slots[i]; stands(s.ID) && usable(b.slots[s.ID].leaf()) {
+		if s := &t.Slots[i]; stands(s.ID) && usable(b.slot(s.ID).leaf()) {
 			clients = append(clients, s.ID)
 		}
 	}
@@ -157,7 +157,7 @@ func (b *bench) knocker(client topology.SlotID) func(door) Opening {
 			return o
 		}
 		if d.identity == topology.IdentityKubernetes {
-			user, groups, err := kubernetesUser(b.slots[client].leaf())
+			user, groups, err := kubernetesUser(b.slot(client).leaf())
 			if err != nil {
 				o.Error = message(err)
 				return o
@@ -185,7 +185,7 @@ func (b *bench) accepts(a topology.AuthorityID, client topology.SlotID) error {
 	for _, c := range b.set.Pairs[client].Certificates[1:] {
 		opts.Intermediates.AddCert(c)
 	}
-	_, err := b.slots[client].leaf().Verify(opts)
+	_, err := b.slot(client).leaf().Verify(opts)
 	return err
 }
 

@@ -249,11 +249,11 @@ func TestWhatACAOpensIsWhatItsLeavesOpen(t *testing.T) {
 					SerialNumber: set.Pairs["etcd/client"].Leaf().SerialNumber, NotBefore: now, NotAfter: now.AddDate(0, 0, 1),
 					ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 				}, newKey(t), pair)
-				cert, err := load(thief)
-				if err != nil {
-					t.Fatal(err)
+				stolen := load(thief)
+				if stolen.err != nil {
+					t.Fatal(stolen.err)
 				}
-				b.slots["thief"] = loaded{cert: cert}
+				b.slots["thief"] = func() loaded { return stolen }
 				for _, d := range doors(set.Topology) {
 					e := &topology.Edge{Client: topology.End{Slot: "thief"}, Server: topology.End{Slot: d.server}, ClientCA: d.clientCA}
 					_, v := shake(t.Context(), b.clientConfig(e, "", tls.VersionTLS13), b.serverConfig(e, tls.VersionTLS13))

@@ -31,7 +31,7 @@ func (b *bench) config(version uint16) *tls.Config {
 // kubelets only request one and answer 401 later, which would hide a failure.
 func (b *bench) serverConfig(e *topology.Edge, version uint16) *tls.Config {
 	c := b.config(version)
-	c.Certificates = []tls.Certificate{*b.slots[e.Server.Slot].cert}
+	c.Certificates = []tls.Certificate{*b.slot(e.Server.Slot).cert}
 	if e.ClientCA != "" {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 		c.ClientCAs = b.pools[e.ClientCA]
@@ -57,7 +57,7 @@ func (b *bench) clientConfig(e *topology.Edge, name string, version uint16) *tls
 		// Not Certificates: with these Go keeps a certificate back when its
 		// issuer is not among those that the server names, and the error is
 		// "client didn't provide a certificate". etcd and client-go use this too.
-		cert := b.slots[e.Client.Slot].cert
+		cert := b.slot(e.Client.Slot).cert
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
 	}
 	return c
