@@ -158,8 +158,14 @@ func (s *State) setMode(e SetMode) {
 		if (e.All || c.ID == e.Component) && slices.Contains(c.Modes(), e.Mode) {
 			p := s.plan.Components[c.ID]
 			p.Mode = e.Mode
+			if p.Mode != topology.BringCerts {
+				p.Certs = nil // the sources keep what was handed over
+			}
 			s.setComponent(c.ID, p)
 		}
+	}
+	if len(s.plan.Nodes) > plan.Many {
+		s.resolve() // each node has its slots while something is handed over for them
 	}
 	s.plansPaths()
 }

@@ -39,5 +39,8 @@ func (s *State) newKeys() int {
 			n++
 		}
 	}
+	if s.topo.Here != nil { // of an outline, each node that is left out has one at least
+		n += len(s.topo.Nodes) - len(s.topo.Here)
+	}
 	return n
 }

@@ -136,13 +136,14 @@ func (s *State) Visible() []Step {
 // Reached says whether a step was on screen before, so that it can be jumped to.
 func (s *State) Reached(step Step) bool { return s.reached[step] }
 
-// Plan is a copy of the answers.
-func (s *State) Plan() *plan.Plan { return s.plan.Clone() }
+// Plan is a copy of the answers; its table of nodes is not to be changed.
+func (s *State) Plan() *plan.Plan { return s.plan.Answers() }
 
 // Profile is the chosen profile; it is not to be changed.
 func (s *State) Profile() *topology.Profile { return s.profile }
 
-// Topology is the profile filled in with the facts so far; it is not to be changed.
+// Topology is the profile filled in with the facts so far, of many nodes an
+// outline (plan.Plan.Outline); it is not to be changed.
 func (s *State) Topology() *topology.Topology { return s.topo }
 
 // Catalogue is the profiles that can be chosen.
@@ -249,6 +250,14 @@ func (s *State) Answers() *Answers {
 	return a
 }
 
+// WholeAnswers are the Answers with the slots of every node, for what asks for
+// each of them.
+func (s *State) WholeAnswers() *Answers {
+	a := s.Answers()
+	a.Topology, _ = s.plan.Topology(s.profile)
+	return a
+}
+
 // Forget clears every passphrase and pasted byte. Call it when the flow ends.
 func (s *State) Forget() {
 	clear(s.caPass)
@@ -260,6 +269,8 @@ func (s *State) Forget() {
 	}
 }
 
-func (s *State) resolve() { s.topo, s.facts = s.plan.Topology(s.profile) }
+// resolve fills the profile in. Nothing is kept for each of many nodes but the
+// table, unless something is handed over for them.
+func (s *State) resolve() { s.topo, s.facts = s.plan.Outline(s.profile) }
 
 func plural(n int) string { return strconv.Itoa(n) }

@@ -89,6 +89,19 @@ func (t *Topology) Rest() []Node {
 	return out
 }
 
+// Find is Slot, also of a node that an outline leaves out: that is filled in for
+// this call.
+func (t *Topology) Find(id SlotID) *Slot {
+	if s := t.Slot(id); s != nil || t.Here == nil || id.Node() == "" {
+		return s
+	}
+	i := slices.IndexFunc(t.Nodes, func(n Node) bool { return n.Name == id.Node() })
+	if i < 0 {
+		return nil
+	}
+	return t.Part(t.Nodes[i : i+1]).Slot(id)
+}
+
 // Part is an outline with the slots and kubeconfigs of other nodes in the place
 // of its own: the cluster's slots are the same. It has no edges. It may be
 // called from several goroutines at once.

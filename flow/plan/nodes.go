@@ -50,8 +50,7 @@ func (f *nodesField) take(p *Plan, r *yamlfile.Report) {
 	}
 }
 
-// cloneNodes takes three allocations, whatever the number of nodes: a user
-// interface copies the plan often.
+// cloneNodes takes three allocations, whatever the number of nodes.
 func cloneNodes(nodes []topology.Node) []topology.Node {
 	if nodes == nil {
 		return nil
@@ -92,16 +91,17 @@ const Many = 256
 // Outline is Topology, of many nodes with the slots of those alone that stand
 // for all (topology.Outline), where nothing is to be handed over for a node.
 func (p *Plan) Outline(profile *topology.Profile) (*topology.Topology, []*topology.FactProblem) {
-	if len(p.Nodes) <= Many || p.brings() {
+	if len(p.Nodes) <= Many || p.bringsNodes(profile) {
 		return p.Topology(profile)
 	}
 	return p.resolve(profile, topology.ResolveOutline)
 }
 
-// brings says whether certificates are handed over.
-func (p *Plan) brings() bool {
-	for _, c := range p.Components {
-		if c.Mode == topology.BringCerts || len(c.Certs) > 0 {
+// bringsNodes says whether certificates of nodes are handed over.
+func (p *Plan) bringsNodes(profile *topology.Profile) bool {
+	for i := range profile.Slots {
+		c := p.Components[profile.Slots[i].ID.Component()]
+		if profile.Slots[i].Per != topology.PerCluster && (c.Mode == topology.BringCerts || len(c.Certs) > 0) {
 			return true
 		}
 	}

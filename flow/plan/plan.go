@@ -114,6 +114,14 @@ const DefaultDir = "generated"
 
 // Clone is a copy that shares nothing with the plan.
 func (p *Plan) Clone() *Plan {
+	out := p.Answers()
+	out.Nodes = cloneNodes(p.Nodes)
+	return out
+}
+
+// Answers is Clone, but for the table of nodes: that is the plan's own and not
+// to be changed. A user interface copies the plan often, and the table is large.
+func (p *Plan) Answers() *Plan {
 	out := *p
 	out.Facts = maps.Clone(p.Facts)
 	out.Components = maps.Clone(p.Components)
@@ -126,7 +134,7 @@ func (p *Plan) Clone() *Plan {
 		out.Components[id] = c
 	}
 	out.Output.Layouts = slices.Clone(p.Output.Layouts)
-	out.Nodes = cloneNodes(p.Nodes)
+	out.Nodes = slices.Clip(p.Nodes)
 	out.fromFlag = maps.Clone(p.fromFlag)
 	return &out
 }

@@ -77,6 +77,7 @@ func New(in Input) *Model {
 	}
 	b.authorities()
 	b.leaves()
+	b.leftOut()
 	b.shared()
 	b.calls()
 	b.groups()
@@ -390,7 +391,7 @@ func (b *builder) signer(s *topology.Slot) *Node {
 
 // finish walks the tree once: order, depth, and what stands below each node.
 func (b *builder) finish(n, parent *Node, depth int) {
-	n.parent, n.depth, n.pos = parent, depth, len(b.m.nodes)
+	n.parent, n.depth = parent, depth
 	n.worst, n.modes = n.Severity, map[topology.Mode]int{}
 	b.m.nodes = append(b.m.nodes, n)
 	for _, c := range n.Children {
@@ -404,6 +405,10 @@ func (b *builder) finish(n, parent *Node, depth int) {
 			n.modes[mode] += count
 		}
 		n.worst = worse(n.worst, c.worst)
+	}
+	for _, k := range b.m.rest.of(n) {
+		n.leaves += k.count
+		n.modes[k.first.Mode] += k.count
 	}
 }
 
@@ -432,4 +437,15 @@ func (b *builder) count() {
 		}
 	}
 	b.m.problems = append(b.m.problems, warned...)
+	if b.m.rest == nil {
+		return
+	}
+	for _, k := range b.m.rest.kinds {
+		if k.first.Kind == KeyPair {
+			c.KeyPairs += k.count
+			continue
+		}
+		c.Certificates += k.count
+		c.Modes[k.first.Mode] += k.count
+	}
 }

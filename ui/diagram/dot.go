@@ -54,19 +54,15 @@ func (w *dot) node(n *Node, indent string) {
 }
 
 func (w *dot) below(n *Node, indent string) {
-	shown := n.Children
-	var hidden []*Node
-	if len(shown) > exported {
-		shown, hidden = (&lister{}).split(n, shown)
-	}
+	shown, more := w.m.some(n, exported)
 	for _, c := range shown {
 		w.box(c, indent)
 		w.sign(n, w.ids[c], indent)
 		w.below(c, indent)
 	}
-	if len(hidden) > 0 {
+	if more > 0 {
 		id := w.ids[n] + "more"
-		w.line(indent + id + " [label=" + dotText(thousands(len(hidden))+" more") + ", style=\"rounded,dashed\"];")
+		w.line(indent + id + " [label=" + dotText(thousands(more)+" more") + ", style=\"rounded,dashed\"];")
 		w.sign(n, id, indent)
 	}
 }

@@ -193,8 +193,8 @@ func TestRowsFitTheirWidth(t *testing.T) {
 				rows := diagram.Rows(lines, diagram.RowOptions{Width: width, Cursor: 1, ASCII: only})
 				rows = append(rows, diagram.CallRows(m, diagram.CallOptions{Width: width, ASCII: only})...)
 				for _, l := range lines[:min(len(lines), 20)] {
-					rows = append(rows, diagram.Details(l.Node, width, only)...)
-					rows = append(rows, diagram.Brief(l.Node, width, only)...)
+					rows = append(rows, diagram.Details(l.Node(), width, only)...)
+					rows = append(rows, diagram.Brief(l.Node(), width, only)...)
 				}
 				for _, r := range rows {
 					if r.Width() > width {

@@ -8,6 +8,9 @@ import (
 
 // JSON is the whole model: the tree with every certificate, and the calls.
 func JSON(m *Model) ([]byte, error) {
+	if m.rest != nil {
+		m = m.rest.all(m)
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -94,7 +94,7 @@ func TestAProblemAmongThousandsIsShownAndFound(t *testing.T) {
 	}
 	for _, n := range m.Problems() {
 		v := m.Start(20)
-		v.Reveal(n)
+		m.Reveal(&v, n)
 		if !visible(v, n.ID) {
 			t.Errorf("%s is not revealed", n.ID)
 		}
@@ -103,7 +103,7 @@ func TestAProblemAmongThousandsIsShownAndFound(t *testing.T) {
 		}
 	}
 	v := diagram.View{}
-	v.Reveal(m.Node("kube/kubelet-server@worker-1234"))
+	m.Reveal(&v, m.Node("kube/kubelet-server@worker-1234"))
 	if !visible(v, "kube/kubelet-server@worker-1234") {
 		t.Error("a certificate without a problem is not revealed")
 	}
@@ -162,8 +162,8 @@ func BenchmarkFrameOf10000(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		diagram.Rows(lines, diagram.RowOptions{Width: 60, Top: 5000, Height: 40, Cursor: 5010})
-		diagram.CallRows(m, diagram.CallOptions{Width: 110, Height: 10, Node: lines[5010].Node})
-		diagram.Details(lines[5010].Node, 60, false)
+		diagram.CallRows(m, diagram.CallOptions{Width: 110, Height: 10, Node: lines[5010].Node()})
+		diagram.Details(lines[5010].Node(), 60, false)
 	}
 }
 

@@ -68,21 +68,16 @@ func (w *mermaid) node(n *Node, indent string) {
 }
 
 func (w *mermaid) below(n *Node, indent string) {
-	l := &lister{}
-	shown := n.Children
-	var hidden []*Node
-	if len(shown) > exported {
-		shown, hidden = l.split(n, shown)
-	}
+	shown, more := w.m.some(n, exported)
 	for _, c := range shown {
 		w.box(c, indent)
 		w.line(indent + w.ids[n] + " --- " + w.ids[c])
 		w.links++
 		w.below(c, indent)
 	}
-	if len(hidden) > 0 {
+	if more > 0 {
 		id := w.ids[n] + "more"
-		w.line(indent + id + "[" + mermaidText(thousands(len(hidden))+" more") + "]")
+		w.line(indent + id + "[" + mermaidText(thousands(more)+" more") + "]")
 		w.line(indent + w.ids[n] + " --- " + id)
 		w.links++
 	}

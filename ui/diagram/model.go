@@ -32,8 +32,9 @@ const (
 	Brought State = "brought" // it was handed over
 )
 
-// Model is a topology ready to be drawn. All its text is escaped. It is not
-// changed after New, so that several drawings may share it.
+// Model is a topology ready to be drawn. All its text is escaped. Of an outline
+// (topology.Outline) it counts every node and makes those that are left out when
+// they are looked at: it is drawn by one goroutine at a time.
 type Model struct {
 	Profile string    `json:"profile"`
 	Title   string    `json:"title"`
@@ -45,6 +46,7 @@ type Model struct {
 	Calls   []*Call   `json:"calls"`
 
 	nodes    []*Node // in the order of the tree
+	rest     *rest   // what an outline leaves out; nil when nothing
 	byID     map[string]*Node
 	problems []*Node
 	groups   []*Call // the calls, those of one edge of the profile together
@@ -121,8 +123,8 @@ type Node struct {
 
 	parent *Node
 	depth  int
-	pos    int // in the order of the tree
-	leaves int // certificates below it
+	rest   bool // left out of the outline, and made to be looked at
+	leaves int  // certificates below it
 	calls  []*Call
 	worst  check.Severity        // of all below it
 	modes  map[topology.Mode]int // of the certificates below it
@@ -194,9 +196,17 @@ type Dial struct {
 
 // Node is the node of that id, nil when there is none. The id of a slot's node
 // is the slot's own.
-func (m *Model) Node(id string) *Node { return m.byID[id] }
+func (m *Model) Node(id string) *Node {
+	if n := m.byID[id]; n != nil {
+		return n
+	}
+	return m.rest.find(id)
+}
 
-// Nodes are all nodes in the order of the tree.
+// Below is how many nodes stand directly below one.
+func (m *Model) Below(n *Node) int { return len(n.Children) + m.rest.below(n) }
+
+// Nodes are the nodes in the order of the tree, of an outline those in it.
 func (m *Model) Nodes() []*Node { return m.nodes }
 
 // Problems are the nodes with something wrong: errors first, then warnings,

@@ -126,13 +126,13 @@ func lineRow(l Line, o RowOptions, chosen bool) Row {
 		foldRow(&r, l, o, g)
 		return clip(r, o.Width, g)
 	}
-	n := l.Node
+	n := l.Node()
 	nameRole := theme.RoleOf(n.Mode.Letter())
 	if n.NotWritten || l.aside {
 		nameRole = theme.Faint
 	}
 	r.add(nameRole, n.Mode.Letter()+" ")
-	right := rightColumns(l, o, g)
+	right := rightColumns(l, n, o, g)
 	room := o.Width - r.Width() - right.Width()
 	r.add(nameRole, cutMiddle(n.Title, room, g.ellipsis))
 	r.to(o.Width - right.Width())
@@ -142,7 +142,7 @@ func lineRow(l Line, o RowOptions, chosen bool) Row {
 
 // prefix is the branches before a node.
 func prefix(l Line, g *glyphs, wide bool) string {
-	if l.Node.depth == 0 && !l.Fold() {
+	if !l.Fold() && l.Node().depth == 0 {
 		return ""
 	}
 	gap, dash := " ", ""
@@ -167,19 +167,13 @@ func prefix(l Line, g *glyphs, wide bool) string {
 
 func foldRow(r *Row, l Line, o RowOptions, g *glyphs) {
 	text := g.ellipsis + " " + thousands(l.More) + " more"
-	modes := map[topology.Mode]int{}
-	worst := check.Severity("")
-	for _, h := range l.Hidden {
-		modes[h.Mode]++
-		worst = worse(worst, h.worst)
-	}
 	for _, m := range topology.Modes() {
-		if modes[m] > 0 && m != l.Node.Mode {
-			text += fmt.Sprintf(", %s %s", thousands(modes[m]), m.Letter())
+		if n := l.hidden.modes[m]; n > 0 && m != l.node.Mode {
+			text += fmt.Sprintf(", %s %s", thousands(n), m.Letter())
 		}
 	}
 	role := theme.Faint
-	switch worst {
+	switch l.hidden.worst {
 	case check.Error:
 		text, role = text+" "+g.bad, theme.Bad
 	case check.Warning:
@@ -194,8 +188,7 @@ func foldRow(r *Row, l Line, o RowOptions, g *glyphs) {
 }
 
 // rightColumns are what stands at the right end of a node's row: usage, mark, days.
-func rightColumns(l Line, o RowOptions, g *glyphs) Row {
-	n := l.Node
+func rightColumns(l Line, n *Node, o RowOptions, g *glyphs) Row {
 	var r Row
 	text, endRole := ending(n)
 	if o.Width >= usageFrom {
@@ -205,7 +198,7 @@ func rightColumns(l Line, o RowOptions, g *glyphs) Row {
 		}
 		// A longer ending takes its room from this column, which begins where it does elsewhere.
 		width -= max(0, ansi.StringWidth(text)-daysWidth+1)
-		usage := usageText(l, o.Width >= glyphFrom, g)
+		usage := usageText(l, n, o.Width >= glyphFrom, g)
 		role := theme.Plain
 		if n.CA() || n.NotWritten {
 			role = theme.Faint
@@ -222,8 +215,7 @@ func rightColumns(l Line, o RowOptions, g *glyphs) Row {
 	return r
 }
 
-func usageText(l Line, long bool, g *glyphs) string {
-	n := l.Node
+func usageText(l Line, n *Node, long bool, g *glyphs) string {
 	if l.closed {
 		text := plural(n.leaves, "cert")
 		for _, m := range topology.Modes() {

@@ -26,7 +26,7 @@ func Tree(m *Model, width int, onlyASCII bool) string {
 	write := func(s string) { b.WriteString(strings.TrimRight(s, " ") + "\n") }
 	write(title + ": " + m.Heading())
 	write("")
-	for _, r := range Rows(m.Lines(View{All: len(m.nodes) <= printed}), RowOptions{Width: min(width, 100), Cursor: -1, ASCII: onlyASCII}) {
+	for _, r := range Rows(m.Lines(View{All: m.total() <= printed}), RowOptions{Width: min(width, 100), Cursor: -1, ASCII: onlyASCII}) {
 		write(r.Text())
 	}
 	write("")

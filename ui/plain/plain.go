@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) error {
 			return nil
 		case err == nil || errors.Is(err, errStay):
 		case errors.Is(err, errAsk):
-			return s.Requests(ctx, s.State.Answers())
+			return s.Requests(ctx, s.State.WholeAnswers())
 		case errors.Is(err, errBack):
 			if s.State.At() == flow.StepProfile {
 				s.say("This is the first question.")

@@ -369,10 +369,15 @@ func (s *session) topology() error {
 	t := s.State.Topology()
 	for _, a := range t.Authorities {
 		s.say("%s:", a.Title)
+		nodes := false
 		for i := range t.Slots {
 			if slot := &t.Slots[i]; slot.Authority == a.ID && slot.Kind == topology.Leaf {
 				s.say("  signs %s, %s, %s", slot.Title, usageWords(slot), s.State.Plan().Mode(slot.Component).Words())
+				nodes = nodes || slot.Node != ""
 			}
+		}
+		if nodes && t.Here != nil {
+			s.say("  signs the same for %d further nodes", len(t.Nodes)-len(t.Here))
 		}
 	}
 	p, err := s.State.Prepared()

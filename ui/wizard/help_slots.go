@@ -150,7 +150,7 @@ func (s *reviewScreen) Help() []string {
 	if s.cursor >= len(s.rows) || s.rows[s.cursor].change == nil {
 		return out
 	}
-	if slot := s.Flow.Topology().Slot(s.rows[s.cursor].change.Slot); slot != nil {
+	if slot := s.Flow.Topology().Find(s.rows[s.cursor].change.Slot); slot != nil {
 		out = append(out, slotHelp(slot))
 	}
 	return out
@@ -178,7 +178,7 @@ func (s *slotScreen) Help() []string {
 
 // nodeHelp is what the node under the cursor of Topology is for.
 func nodeHelp(f *flow.State, id topology.SlotID) []string {
-	slot := f.Topology().Slot(id)
+	slot := f.Topology().Find(id)
 	if slot == nil {
 		return nil
 	}

@@ -226,7 +226,7 @@ func (r *root) result(o Options, err error) (Result, error) {
 	}
 	switch out.Outcome {
 	case Requested:
-		out.Answers = r.env.Flow.Answers()
+		out.Answers = r.env.Flow.WholeAnswers()
 		return out, nil
 	case SavedAnswers:
 		out.SavedTo = r.env.Flow.LastSave().Path

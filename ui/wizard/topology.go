@@ -123,7 +123,7 @@ func (s *topologyScreen) relist(id string) {
 // is visible.
 func (s *topologyScreen) node() *diagram.Node {
 	if s.cursor < len(s.lines) {
-		return s.lines[s.cursor].Node
+		return s.lines[s.cursor].Node()
 	}
 	return nil
 }
@@ -285,7 +285,7 @@ func (s *topologyScreen) fold(pressed string) {
 		return
 	}
 	line := s.lines[s.cursor]
-	n := line.Node
+	n := line.Node()
 	out := pressed == "left" || pressed == "h"
 	if pressed == " " {
 		out = !line.Fold() && !s.view.Closed[n.ID]
@@ -297,7 +297,7 @@ func (s *topologyScreen) fold(pressed string) {
 	case line.Fold():
 		s.to(n)
 	case out && len(n.Children) > 0 && !s.view.Closed[n.ID]:
-		if s.view.Opened[n.ID] && len(n.Children) > diagram.Siblings {
+		if s.view.Opened[n.ID] && s.model.Below(n) > diagram.Siblings {
 			delete(s.view.Opened, n.ID)
 			s.view.Pinned = nil
 		} else {
@@ -316,7 +316,7 @@ func (s *topologyScreen) fold(pressed string) {
 
 // to moves the cursor to a node, and opens what hides it.
 func (s *topologyScreen) to(n *diagram.Node) {
-	s.view.Reveal(n)
+	s.model.Reveal(&s.view, n)
 	s.relist(n.ID)
 }
 

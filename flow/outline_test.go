@@ -1,0 +1,79 @@
+package flow_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"certwright/certs/topology"
+	"certwright/flow"
+)
+
+func manyNodes(n int) []topology.Node {
+	nodes := twoNodes()
+	for i := len(nodes); i < n; i++ {
+		nodes = append(nodes, topology.Node{Name: fmt.Sprintf("worker-%d", i), Role: topology.Worker, Addresses: []string{fmt.Sprintf("10.1.%d.%d", i>>8, i&255)}})
+	}
+	return nodes
+}
+
+func TestOfManyNodesNothingIsKeptForEach(t *testing.T) {
+	s, _ := startWith(t, "kubernetes")
+	do(s, flow.SetNodes{Nodes: manyNodes(2000)})
+	topo := s.Topology()
+	if len(topo.Nodes) != 2000 || len(topo.Here) == 0 || len(topo.Slots) > 400 {
+		t.Fatalf("%d nodes, %d of them here, %d slots", len(topo.Nodes), len(topo.Here), len(topo.Slots))
+	}
+	if got := len(s.WholeAnswers().Topology.Slots); got < 4000 {
+		t.Errorf("all answers have %d slots", got)
+	}
+	do(s, flow.Next{})
+	if got := s.Apply(flow.Next{}); len(got) == 0 || s.At() != flow.StepModes {
+		t.Fatalf("at %s, %v", s.At(), s.Blockers(s.At()))
+	}
+	const id = "kube/kubelet-client@worker-1234"
+	if s.Topology().Slot(id) != nil || s.Topology().Find(id) == nil {
+		t.Error("a node that is left out has its slot, or it cannot be found")
+	}
+}
+
+func TestCertificatesOfManyNodesCanBeHandedOver(t *testing.T) {
+	s, _ := startWith(t, "kubernetes")
+	do(s, flow.SetNodes{Nodes: manyNodes(400)})
+	do(s, flow.SetMode{Component: "kube", Mode: topology.BringCerts})
+	const id = topology.SlotID("kube/kubelet-client@worker-321")
+	if s.Topology().Here != nil || s.Topology().Slot(id) == nil {
+		t.Fatal("a slot that is to be handed over is not there")
+	}
+	field := flow.Field{Slot: id, Part: flow.PartCert}
+	do(s, flow.SetSource{Field: field, Source: flow.Source{Path: "321.crt"}})
+	if got := s.Plan().Components["kube"].Certs["kubelet-client@worker-321"].Cert; got != "321.crt" {
+		t.Errorf("the plan has %q", got)
+	}
+	do(s, flow.SetMode{Component: "kube", Mode: topology.Generate})
+	if s.Topology().Here == nil {
+		t.Error("with nothing to hand over, each node keeps its slots")
+	}
+	do(s, flow.SetMode{Component: "kube", Mode: topology.BringCerts})
+	if got := s.Source(field).Path; got != "321.crt" {
+		t.Errorf("what was handed over is lost: %q", got)
+	}
+}
+
+func TestAWrongNodeAmongManyIsNamed(t *testing.T) {
+	s, _ := startWith(t, "kubernetes")
+	nodes := manyNodes(2000)
+	nodes[1311].Name = "not a name"
+	nodes[1712].Addresses = nodes[5].Addresses
+	do(s, flow.SetNodes{Nodes: nodes})
+	var where []string
+	for _, b := range s.Blockers(flow.StepFacts) {
+		where = append(where, b.Where)
+		if b.Where == "nodes[1712].addresses[0]" && !strings.Contains(b.Message, "worker-5") {
+			t.Errorf("it does not say whose address it is: %s", b.Message)
+		}
+	}
+	if got := strings.Join(where, " "); got != "nodes[1311].name nodes[1712].addresses[0]" {
+		t.Errorf("blocked by %s", got)
+	}
+}
