@@ -289,7 +289,12 @@ func canonicalAddress(v string) (string, error) {
 	if a.Zone() != "" {
 		return "", fmt.Errorf("%s has a zone, and a certificate cannot hold one", v)
 	}
-	return a.Unmap().String(), nil
+	var buf [48]byte
+	good := a.Unmap().AppendTo(buf[:0])
+	if string(good) == v {
+		return v, nil
+	}
+	return string(good), nil
 }
 
 var labelPattern = label{word{lowers + digits, lowers + digits + "-", 63}}

@@ -57,18 +57,35 @@ const MaxNodes = 20_000
 // CheckNodes says what is wrong with a table of nodes. Names are lower-cased,
 // as the kubelet does, and addresses put into their canonical form, in place.
 func CheckNodes(nodes []Node) []*FactProblem {
+	_, problems := checkNodes(nodes, true)
+	return problems
+}
+
+// checkNodes is CheckNodes. A table that is not the caller's own to change is
+// copied when something in it has to be; most are in their canonical form, and a
+// large one is looked at with every answer.
+func checkNodes(nodes []Node, own bool) ([]Node, []*FactProblem) {
 	var problems []*FactProblem
+	change := func(i int) *Node {
+		if !own {
+			nodes, own = cloneNodes(nodes), true
+		}
+		return &nodes[i]
+	}
 	bad := func(i int, field, format string, args ...any) {
 		problems = append(problems, &FactProblem{Fact: fmt.Sprintf("nodes[%d].%s", i, field), Message: fmt.Sprintf(format, args...)})
 	}
 	if len(nodes) > MaxNodes {
 		bad(MaxNodes, "name", "is one of %d nodes, and at most %d are taken", len(nodes), MaxNodes)
-		return problems
+		return nodes, problems
 	}
-	names, owners := map[string]int{}, map[string]string{}
+	names, owners := make(map[string]int, len(nodes)), make(map[string]string, len(nodes))
 	for i := range nodes {
 		n := &nodes[i]
-		n.Name = strings.ToLower(strings.TrimSpace(n.Name))
+		if good := strings.ToLower(strings.TrimSpace(n.Name)); good != n.Name {
+			n = change(i)
+			n.Name = good
+		}
 		switch err := CheckDNSName(n.Name); {
 		case n.Name == "":
 			bad(i, "name", "is empty")
@@ -81,6 +98,7 @@ func CheckNodes(nodes []Node) []*FactProblem {
 			names[n.Name] = i
 		}
 		if n.Role == "" {
+			n = change(i)
 			n.Role = Worker
 		}
 		if n.Role != ControlPlane && n.Role != Worker {
@@ -98,13 +116,17 @@ func CheckNodes(nodes []Node) []*FactProblem {
 			if other, taken := owners[good]; taken && other != n.Name {
 				bad(i, fmt.Sprintf("addresses[%d]", j), "%s is an address of node %s already", good, other)
 			}
-			owners[good], n.Addresses[j] = n.Name, good
+			owners[good] = n.Name
+			if good != a {
+				n = change(i)
+				n.Addresses[j] = good
+			}
 		}
 	}
 	if !slices.ContainsFunc(nodes, func(n Node) bool { return n.Role == ControlPlane }) && len(nodes) > 0 {
 		bad(0, "role", "no node is a control plane; give at least one the role control-plane")
 	}
-	return problems
+	return nodes, problems
 }
 
 // nodeTable is the nodes of a resolution: the table, or the one node that the

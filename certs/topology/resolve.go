@@ -13,8 +13,9 @@ func Resolve(p *Profile, given map[string]string) (*Topology, []*FactProblem) {
 	return ResolveNodes(p, given, nil)
 }
 
-// ResolveNodes is Resolve with a table of nodes. Without one, a profile that
-// has nodes takes its facts for the only node.
+// ResolveNodes is Resolve with a table of nodes, which the Topology may keep: it
+// is not to be changed afterwards. Without one, a profile that has nodes takes
+// its facts for the only node.
 func ResolveNodes(p *Profile, given map[string]string, nodes []Node) (*Topology, []*FactProblem) {
 	return resolve(p, given, nodes, false)
 }
@@ -32,8 +33,7 @@ func resolve(p *Profile, given map[string]string, nodes []Node, outline bool) (*
 		problems = append(problems, &FactProblem{Fact: "nodes", Message: fmt.Sprintf("profile %s has no certificates for nodes", p.Name)})
 		nodes = nil
 	case len(nodes) > 0:
-		nodes = cloneNodes(nodes)
-		problems = CheckNodes(nodes)
+		nodes, problems = checkNodes(nodes, false)
 	}
 	facts, more := resolveFacts(p, given, nodes)
 	r := &resolver{t: &Topology{Profile: p, Facts: facts, index: map[SlotID]int{}}, problems: append(more, problems...)}
@@ -60,9 +60,10 @@ type resolver struct {
 	problems []*FactProblem
 	each     string // the host of a step's command that is being filled in
 	nodes    []Node
-	here     []Node // those of nodes that get slots
-	perNode  bool   // the cluster's slots are there already
-	node     *Node  // the node whose part is being filled in
+	here     []Node          // those of nodes that get slots
+	kinds    map[Per][]*Node // of nodes, those that there is one of something for
+	perNode  bool            // the cluster's slots are there already
+	node     *Node           // the node whose part is being filled in
 }
 
 // sample are the nodes that an outline has slots for.
@@ -89,6 +90,17 @@ func (r *resolver) instances(per Per) []*Node {
 		return nil
 	}
 	return instances(per, r.here)
+}
+
+// everywhere are the nodes of the cluster that there is one of something for.
+func (r *resolver) everywhere(per Per) []*Node {
+	if r.kinds == nil {
+		r.kinds = map[Per][]*Node{}
+	}
+	if _, known := r.kinds[per]; !known {
+		r.kinds[per] = instances(per, r.nodes)
+	}
+	return r.kinds[per]
 }
 
 func cloneNodes(nodes []Node) []Node {

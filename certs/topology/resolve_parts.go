@@ -156,7 +156,7 @@ func (r *resolver) pairs(e EdgeSpec) (pairs [][2]*Node, whole int, ok bool) {
 		return nil, 0, false
 	}
 	if e.Within {
-		pairs, whole = within(instances(server.Per, r.nodes))
+		pairs, whole = within(r.everywhere(server.Per))
 		return pairs, whole, true
 	}
 	var clientPer Per
@@ -164,7 +164,7 @@ func (r *resolver) pairs(e EdgeSpec) (pairs [][2]*Node, whole int, ok bool) {
 		clientPer = client.Per
 	}
 	// A member does not dial itself where there are others.
-	pairs, whole = pairUp(instances(clientPer, r.nodes), instances(server.Per, r.nodes), e.Client.Slot == e.Server.Slot)
+	pairs, whole = pairUp(r.everywhere(clientPer), r.everywhere(server.Per), e.Client.Slot == e.Server.Slot)
 	return pairs, whole, true
 }
 

@@ -248,7 +248,7 @@ func (p *Plan) Explicit(profile *topology.Profile) *Plan {
 	}
 	if len(p.Nodes) > 0 && len(t.Nodes) == len(p.Nodes) {
 		// The table itself, even if it came from a file: that may change or go.
-		out.Nodes, out.NodesFrom = t.Nodes, ""
+		out.Nodes, out.NodesFrom = cloneNodes(t.Nodes), ""
 	}
 	if out.Components == nil {
 		out.Components = map[topology.ComponentID]Component{}

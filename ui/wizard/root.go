@@ -215,8 +215,23 @@ func (r *root) answered(e flow.Event) tea.Cmd {
 		if r.end.how != "" { // somebody asked to leave while it ran
 			return tea.Batch(cmd, tea.Quit)
 		}
+		return tea.Batch(cmd, r.tidy())
+	case flow.PreparedSet, flow.NodesRead:
+		return tea.Batch(cmd, r.tidy())
 	}
 	return cmd
+}
+
+// tidy gives back what a long effect left behind, away from the screen.
+func (r *root) tidy() tea.Cmd {
+	tidy := r.env.Tidy
+	if tidy == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		tidy()
+		return nil
+	}
 }
 
 // interrupt is ctrl+c: it stops a write safely, else asks once, and leaves at

@@ -130,7 +130,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		Flow: o.State, Theme: theme.New(o.Theme), FS: o.FS, Dir: o.Dir, Home: o.Home, Now: o.Now,
 		Demo: o.Demo, PlanPath: o.PlanPath, Resumable: o.Resumable, Copy: copier(o.Out),
 		NewPassphrase: o.NewPassphrase, Compare: o.Compare, Export: o.Export,
-		Rest: firstFrame(ctx),
+		Rest: firstFrame(ctx), Tidy: debug.FreeOSMemory,
 	}
 	w := newWriter(ctx)
 	defer w.stop()
@@ -162,13 +162,18 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return r.result(o, err)
 }
 
+// steadyGC is how much garbage may lie beside what is in use, in percent: a
+// screen that somebody reads has time to collect it, and the set of a large
+// cluster is some megabytes already.
+const steadyGC = 50
+
 // firstFrame gives a wait that ends when the first frame was drawn. Until then
 // nothing else is to use the processor, the garbage collector neither: the
 // caller may have told it to wait.
 func firstFrame(ctx context.Context) func() {
 	return func() {
 		pause(ctx, 3*time.Second/framesPerSecond)
-		debug.SetGCPercent(100)
+		debug.SetGCPercent(steadyGC)
 	}
 }
 

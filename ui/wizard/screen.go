@@ -114,6 +114,8 @@ type Env struct {
 	Log *progressLog
 	// Rest waits for a moment without anything to draw; nil waits for none.
 	Rest func()
+	// Tidy gives memory back after a long effect; nil does not.
+	Tidy func()
 	// Tick is tea.Tick, or a test's.
 	Tick func(d time.Duration, msg tea.Msg) tea.Cmd
 }
