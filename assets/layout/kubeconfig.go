@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -149,11 +150,17 @@ func (k kubeconfig) yaml() ([]byte, error) {
 	return b, nil
 }
 
+// wordsOfYAML are read as something else than a text, in YAML 1.1 or 1.2.
+var wordsOfYAML = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
 // plainYAML says whether a text can stand in YAML without quotes for certain: it
-// begins with a letter, is long enough to be no word that YAML knows, and holds
-// nothing that has a meaning.
+// begins with a letter, is no word that YAML knows, and holds nothing that has a
+// meaning.
 func plainYAML(s string) bool {
-	if len(s) < len("false")+1 || !(s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z') || s[len(s)-1] == ':' {
+	if s == "" || !(s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z') || s[len(s)-1] == ':' {
+		return false
+	}
+	if len(s) <= len("false") && slices.Contains(wordsOfYAML, strings.ToLower(s)) {
 		return false
 	}
 	for i := range len(s) {
