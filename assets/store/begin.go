@@ -51,19 +51,18 @@ type Tx struct {
 
 	id string
 	parts
-	stage   string // where the files of the set are staged, those in mounts apart
-	names   *names
-	dirs    map[string]bool // staged ones, below root; true when one of its files is private
-	mounts  map[string]bool // directories that were asked for; true when they are mount points
-	entries []Entry         // of the new manifest
-	written map[string]bool // paths that were staged
-	kept    map[string]bool // paths of the old set that stay
-	carried map[string]bool // those of them that Keep was called for
-	staged  []string        // all of them, manifest.json included
-	walk    walker          // to the directory of the file that was staged last
-	bytes   int64
-	undos   []string        // directories of the undo copies
-	opened  map[string]bool // directories that were there, hold keys, and are open to others
+	stage    string // where the files of the set are staged, those in mounts apart
+	ledger   *ledger
+	dirs     []dirState      // by the ledger's numbers of directories
+	topKey   bool            // stage itself holds a key
+	exact    map[made]bool   // whether the file system gives this mode without being told twice
+	mounts   map[string]bool // directories that were asked for; true when they are mount points
+	walk     walker          // to the directory that was staged in last
+	last     lastDir
+	manifest image // of the new manifest.json, when it is staged
+	bytes    int64
+	undos    []string        // directories of the undo copies
+	opened   map[string]bool // directories that were there, hold keys, and are open to others
 
 	warnings []string
 	durable  bool
@@ -75,8 +74,7 @@ type Tx struct {
 // Commit. The caller must call Commit or Abort.
 func Begin(ctx context.Context, fsys FS, dir string, o Options) (*Tx, error) {
 	tx := &Tx{
-		fsys: fsys, o: o, durable: true, names: newNames(), entries: make([]Entry, 0, o.Files), staged: make([]string, 0, o.Files+1),
-		dirs: map[string]bool{}, mounts: map[string]bool{}, written: make(map[string]bool, o.Files), kept: map[string]bool{}, carried: map[string]bool{}, opened: map[string]bool{},
+		fsys: fsys, o: o, durable: true, ledger: newLedger(o.Files), exact: map[made]bool{}, mounts: map[string]bool{}, opened: map[string]bool{},
 	}
 	if err := tx.begin(ctx, dir); err != nil {
 		tx.close()
@@ -320,7 +318,7 @@ func (tx *Tx) Existing() *Existing { return tx.existing }
 func (tx *Tx) Staying() []string {
 	var paths []string
 	for _, f := range tx.existing.Files {
-		if f.Status != Missing && !tx.names.has(f.Path) && f.Entry == nil || tx.carried[f.Path] {
+		if f.Status != Missing && !tx.ledger.has(f.Path) && f.Entry == nil || tx.ledger.in(f.Path, carried) {
 			paths = append(paths, f.Path)
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"maps"
@@ -17,8 +18,8 @@ import (
 
 // Result is what a commit did.
 type Result struct {
-	Dir      string
-	Manifest *Manifest // what is in the destination now
+	Dir   string
+	Files int // in the destination now, by its manifest.json
 
 	New, Overwritten, Removed, Same int // files, manifest.json not counted
 	Bytes                           int64
@@ -66,14 +67,13 @@ func (tx *Tx) commit(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result := tx.count()
-	if len(tx.written) == 0 && result.Removed == 0 && tx.place.name == "" {
-		if old := tx.existing.Manifest; old != nil && old.sameFiles(result.Manifest) {
-			result.Manifest = old
+	m := tx.newManifest()
+	if tx.ledger.count(written) == 0 && result.Removed == 0 && tx.place.name == "" {
+		if old := tx.existing.Manifest; old != nil && old.sameFiles(m, tx.ledger.entries()) {
 			return result, tx.Abort() // nothing to do
 		}
 	}
-	p, err := tx.writeManifest(result.Manifest)
-	if err != nil {
+	if err := tx.writeManifest(m); err != nil {
 		return nil, failed("write", shownIn(tx.place.dir, ManifestName), err)
 	}
 	if err := tx.publishModes(); err != nil {
@@ -81,27 +81,31 @@ func (tx *Tx) commit(ctx context.Context) (*Result, error) {
 	}
 	tx.walk.closeFrom(0)
 	if tx.place.name != "" {
-		return result, tx.commitFirst(ctx, p)
+		return result, tx.commitFirst(ctx)
 	}
-	return result, tx.commitOver(ctx, result, p)
+	return result, tx.commitOver(ctx, result)
 }
 
-// count makes the manifest and the figures.
+// newManifest is the manifest of the set without its files, which the ledger has.
+func (tx *Tx) newManifest() *Manifest {
+	return &Manifest{Version: tx.o.Version, Profile: tx.o.Profile, Created: tx.o.Now.UTC().Truncate(time.Second)}
+}
+
+// count makes the figures.
 func (tx *Tx) count() *Result {
-	slices.SortFunc(tx.entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
 	r := &Result{
 		Dir: tx.place.dir, Recovered: tx.recovery, Bytes: tx.bytes,
-		Manifest: &Manifest{Version: tx.o.Version, Profile: tx.o.Profile, Created: tx.o.Now.UTC().Truncate(time.Second), Files: tx.entries},
+		Files: len(tx.ledger.lines) - tx.ledger.count(unlisted), Same: tx.ledger.count(kept), Removed: len(tx.removals()),
 	}
-	r.Same = len(tx.kept)
-	r.Removed = len(tx.removals())
-	for p := range tx.written {
-		if f := tx.existing.index[p]; f != nil && f.Status != Missing {
+	if r.New = tx.ledger.count(written); len(tx.existing.index) == 0 {
+		return r
+	}
+	for _, i := range tx.ledger.with(written) {
+		if f := tx.existing.index[tx.ledger.path(int(i))]; f != nil && f.Status != Missing {
 			r.Overwritten++
-		} else {
-			r.New++
 		}
 	}
+	r.New -= r.Overwritten
 	return r
 }
 
@@ -110,7 +114,7 @@ func (tx *Tx) removals() []*Found {
 	var gone []*Found
 	for i := range tx.existing.Files {
 		f := &tx.existing.Files[i]
-		if f.Entry != nil && f.Status != Missing && !tx.kept[f.Path] && !tx.written[f.Path] {
+		if f.Entry != nil && f.Status != Missing && !tx.ledger.in(f.Path, kept|written) {
 			gone = append(gone, f)
 		}
 	}
@@ -119,8 +123,8 @@ func (tx *Tx) removals() []*Found {
 
 // commitFirst makes a destination that does not exist appear: one rename, so a
 // reader sees all of it or nothing.
-func (tx *Tx) commitFirst(ctx context.Context, manifest Planned) error {
-	if err := tx.settle(manifest); err != nil {
+func (tx *Tx) commitFirst(ctx context.Context) error {
+	if err := tx.settle(); err != nil {
 		return err
 	}
 	if err := cancelled(ctx); err != nil {
@@ -153,15 +157,15 @@ func pending(op, p string, err error, dir string) *Error {
 }
 
 // commitOver puts the set into a directory that exists, by way of a journal.
-func (tx *Tx) commitOver(ctx context.Context, result *Result, manifest Planned) error {
-	j, err := tx.plan(manifest.SHA256)
+func (tx *Tx) commitOver(ctx context.Context, result *Result) error {
+	j, err := tx.plan()
 	if err != nil {
 		return err
 	}
 	if err := tx.undoCopies(j); err != nil {
 		return err
 	}
-	if err := tx.settle(manifest); err != nil {
+	if err := tx.settle(); err != nil {
 		return err
 	}
 	if err := tx.syncDir("."); err != nil {
@@ -202,7 +206,7 @@ func (tx *Tx) commitOver(ctx context.Context, result *Result, manifest Planned) 
 }
 
 // plan turns the set into steps: a directory that is new as a whole moves as one.
-func (tx *Tx) plan(manifestSum string) (*journal, error) {
+func (tx *Tx) plan() (*journal, error) {
 	for _, f := range tx.removals() {
 		if err := tx.openPartOf(f.Path); err != nil {
 			return nil, err
@@ -211,11 +215,9 @@ func (tx *Tx) plan(manifestSum string) (*journal, error) {
 	j := &journal{Format: journalFormat, parts: tx.parts}
 	moved := map[string]bool{}
 	byPath := map[string]Entry{}
-	for _, e := range tx.entries {
+	for _, i := range tx.ledger.with(written) {
+		e := tx.ledger.entry(int(i))
 		byPath[e.Path] = e
-		if !tx.written[e.Path] {
-			continue
-		}
 		dir, err := tx.newDir(e.Path)
 		if err != nil {
 			return nil, failed("examine the directory of", shownIn(tx.place.dir, e.Path), err)
@@ -227,7 +229,7 @@ func (tx *Tx) plan(manifestSum string) (*journal, error) {
 		}
 		j.Steps = append(j.Steps, step{Do: doFile, Path: e.Path, New: e.SHA256, Mode: e.ModeText})
 	}
-	j.Steps = append(j.Steps, step{Do: doFile, Path: ManifestName, New: manifestSum, Mode: "0644"})
+	j.Steps = append(j.Steps, step{Do: doFile, Path: ManifestName, New: hex.EncodeToString(tx.manifest.sum[:]), Mode: "0644"})
 	for _, dir := range slices.Sorted(maps.Keys(moved)) {
 		j.Steps = append(j.Steps, step{Do: doDir, Path: dir})
 	}

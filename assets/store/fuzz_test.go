@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,11 +21,11 @@ func FuzzManifest(f *testing.F) {
 			}
 		}
 		var b bytes.Buffer
-		if err := m.write(&b); err != nil {
+		if err := m.write(&b, slices.Values(m.Files)); err != nil {
 			t.Skip(err) // a year that JSON cannot say
 		}
 		again, err := parseManifest(b.Bytes())
-		if err != nil || !again.sameFiles(m) {
+		if err != nil || !again.sameFiles(m, slices.Values(m.Files)) {
 			t.Fatalf("reads differently: %v", err)
 		}
 	})

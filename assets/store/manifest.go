@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -66,7 +67,7 @@ func parseManifest(data []byte) (*Manifest, error) {
 	case m.Files == nil:
 		return nil, errors.New("not a manifest of certwright: it lists no files")
 	}
-	seen := newNames()
+	seen := newNames(len(m.Files))
 	for i := range m.Files {
 		e := &m.Files[i]
 		if err := checkEntry(e); err != nil {
@@ -129,7 +130,7 @@ func isDigest(s string) bool {
 
 // write prints the manifest with one line for each file: a difference between
 // two sets reads well, and a large one needs no copy in memory.
-func (m *Manifest) write(w io.Writer) error {
+func (m *Manifest) write(w io.Writer, files iter.Seq[Entry]) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	head, err := json.Marshal(struct {
 		Version string `json:"version"`
@@ -141,14 +142,16 @@ func (m *Manifest) write(w io.Writer) error {
 	}
 	b.Write(head[:len(head)-1])
 	b.WriteString(",\"files\":[")
-	for i, e := range m.Files {
+	first := true
+	for e := range files {
 		line, err := json.Marshal(e)
 		if err != nil {
 			return err
 		}
-		if i > 0 {
+		if !first {
 			b.WriteByte(',')
 		}
+		first = false
 		b.WriteByte('\n')
 		b.Write(line)
 	}
@@ -165,21 +168,30 @@ func ManifestOf(files []File, version, profile string, created time.Time) ([]byt
 	}
 	slices.SortFunc(m.Files, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
 	var b bytes.Buffer
-	if err := m.write(&b); err != nil {
+	if err := m.write(&b, slices.Values(m.Files)); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
 }
 
-// sameFiles says whether two manifests describe the same files.
-func (m *Manifest) sameFiles(o *Manifest) bool {
+// sameFiles says whether a manifest of the same set would have these entries.
+func (m *Manifest) sameFiles(o *Manifest, files iter.Seq[Entry]) bool {
 	if m.Profile != o.Profile || m.Version != o.Version {
 		return false
 	}
-	return slices.EqualFunc(m.Files, o.Files, func(a, b Entry) bool {
-		sameEnd := a.NotAfter == nil && b.NotAfter == nil ||
-			a.NotAfter != nil && b.NotAfter != nil && a.NotAfter.Equal(*b.NotAfter)
-		a.NotAfter, b.NotAfter = nil, nil
-		return sameEnd && a == b
-	})
+	i := 0
+	for a := range files {
+		if i == len(m.Files) || !sameEntry(a, m.Files[i]) {
+			return false
+		}
+		i++
+	}
+	return i == len(m.Files)
+}
+
+func sameEntry(a, b Entry) bool {
+	sameEnd := a.NotAfter == nil && b.NotAfter == nil ||
+		a.NotAfter != nil && b.NotAfter != nil && a.NotAfter.Equal(*b.NotAfter)
+	a.NotAfter, b.NotAfter = nil, nil
+	return sameEnd && a == b
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,38 +13,75 @@ import (
 	"strings"
 
 	"github.com/spf13/afero"
-	"golang.org/x/sync/errgroup"
 )
-
-// bulk is the number of files, or directories, up to which each is synced by
-// itself. Above it one syncfs costs less, or batches: an fsync is about 0.8 ms
-// on an SSD, and a fleet of 10,000 nodes has 40,000 files.
-const bulk = 16
 
 // write stages one file.
 func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
 	shown := shownIn(tx.place.dir, p)
-	dir, err := tx.stageDir(p, private(mode))
+	dir, name, err := tx.stageDir(p, private(mode))
 	if err != nil {
 		return failed("create the directory of", shown, err)
 	}
-	// Synced with all the others in settle: a disk does many at once in less time.
-	if err := putFile(dir, path.Base(p), data, mode, false); err != nil {
+	// Neither synced nor read back here: settle does both for all files, at once
+	// in less time, and what it reads is what was written as well as what this
+	// would read.
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
 		return failed("write", shown, err)
 	}
-	tx.staged = append(tx.staged, p)
+	n, err := f.Write(data)
+	err = errors.Join(err, shortWrite(n, len(data)))
+	if err == nil {
+		err = tx.exactly(made{tx.of(p), false, mode}, dir, f.Stat, func() error { return chmod(dir, f, name, mode) })
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return failed("write", shown, err)
+	}
 	return nil
 }
 
+// made is a kind of thing that is staged. What a new file or directory becomes
+// of the mode that it is made with is up to the umask and to default ACLs, which
+// are the same for all that is staged on one file system.
+type made struct {
+	mount string
+	dir   bool
+	mode  fs.FileMode
+}
+
+// exactly sets a mode where the first of its kind did not get it by itself. No
+// key was open to others meanwhile: neither adds to a mode, and until the commit
+// nobody else can look into the staging directory. What settle reads back must
+// have its mode.
+func (tx *Tx) exactly(what made, fsys FS, look func() (fs.FileInfo, error), set func() error) error {
+	exact, known := tx.exact[what]
+	if !known {
+		info, err := look()
+		if err != nil {
+			return err
+		}
+		_, owned := fsys.Identity(info)
+		exact = owned && info.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) == what.mode
+		tx.exact[what] = exact
+	}
+	if exact {
+		return nil
+	}
+	return set()
+}
+
 // writeManifest stages the manifest as it is printed: that of a fleet has 12 MB.
-func (tx *Tx) writeManifest(m *Manifest) (p Planned, err error) {
-	dir, err := tx.stageDir(ManifestName, false)
+func (tx *Tx) writeManifest(m *Manifest) (err error) {
+	dir, err := tx.walk.root(tx.root, tx.stage)
 	if err != nil {
-		return p, err
+		return err
 	}
 	f, err := dir.OpenFile(ManifestName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return p, err
+		return err
 	}
 	defer func() {
 		if cerr := f.Close(); err == nil {
@@ -54,13 +90,12 @@ func (tx *Tx) writeManifest(m *Manifest) (p Planned, err error) {
 	}()
 	h := sha256.New()
 	var size counter
-	p = Planned{Path: ManifestName, Mode: 0o644}
-	if err := m.write(io.MultiWriter(f, h, &size)); err != nil {
-		return p, err
+	if err := m.write(io.MultiWriter(f, h, &size), tx.ledger.entries()); err != nil {
+		return err
 	}
-	p.SHA256, p.Size = hex.EncodeToString(h.Sum(nil)), int64(size)
-	tx.staged = append(tx.staged, ManifestName)
-	return p, chmod(dir, f, ManifestName, p.Mode)
+	tx.manifest = image{size: int64(size), mode: 0o644}
+	h.Sum(tx.manifest.sum[:0])
+	return chmod(dir, f, ManifestName, tx.manifest.mode)
 }
 
 type counter int64
@@ -79,30 +114,80 @@ func (tx *Tx) staging(p string) (base, rel string) {
 	return tx.stage, p
 }
 
-// stageDir opens the staged directory of a path, and makes it and its parents.
-func (tx *Tx) stageDir(p string, holdsKey bool) (Root, error) {
+// dirState is what was done for a directory of the set.
+type dirState struct{ made, holdsKey bool }
+
+// lastDir is where the last file was staged: the next one is often its neighbour.
+type lastDir struct {
+	dir      string // of the set
+	holdsKey bool
+	root     Root
+	prefix   string // of the name there
+}
+
+// stageDir makes the staged directory of a path, and its parents. What is
+// returned is open and leads to it: the path's name there is behind it.
+func (tx *Tx) stageDir(p string, holdsKey bool) (_ Root, name string, err error) {
+	dir := path.Dir(p)
+	if l := &tx.last; l.root != nil && l.dir == dir && (l.holdsKey || !holdsKey) {
+		return l.root, l.prefix + path.Base(p), nil
+	}
 	base, rel := tx.staging(p)
-	dir := path.Dir(rel)
+	above := len(p) - len(rel)
 	r, err := tx.walk.root(tx.root, base)
-	if dir == "." {
-		tx.dirs[base] = tx.dirs[base] || holdsKey
-		return r, err
+	if path.Dir(rel) == "." {
+		tx.topKey = tx.topKey || holdsKey && base == tx.stage
+		tx.last = lastDir{dir, holdsKey, r, ""}
+		return r, rel, err
 	}
-	for a := range ancestors(dir) {
+	for a := range ancestors(path.Dir(rel)) {
+		if err == nil && path.Dir(a) != "." {
+			r, err = tx.walk.root(tx.root, path.Join(base, path.Dir(a)))
+		}
 		if err != nil {
-			return nil, err
+			break
 		}
-		at := path.Join(base, a)
-		if _, ok := tx.dirs[at]; !ok {
-			if err := makeDir(r, path.Base(at)); err != nil {
-				return nil, err
-			}
-			tx.dirs[at] = false
-		}
-		r, err = tx.walk.root(tx.root, at)
+		// Others may look into those that hold no key, once the set is in its place.
+		err = tx.makeStaged(r, path.Base(a), p[:above+len(a)], holdsKey && above+len(a) == len(dir))
 	}
-	tx.dirs[path.Join(base, dir)] = tx.dirs[path.Join(base, dir)] || holdsKey
-	return r, err
+	if err != nil {
+		tx.last = lastDir{}
+		return nil, "", err
+	}
+	prefix := path.Base(dir) + "/"
+	tx.last = lastDir{dir, holdsKey, r, prefix}
+	return r, prefix + path.Base(p), nil
+}
+
+// makeStaged makes a directory of the set below parent, or closes one that was
+// made when no key was known to come into it.
+func (tx *Tx) makeStaged(parent Root, name, dir string, holdsKey bool) error {
+	i := tx.ledger.dir(dir)
+	if n := len(tx.ledger.dirs.list); n > len(tx.dirs) {
+		tx.dirs = append(tx.dirs, make([]dirState, n-len(tx.dirs))...)
+	}
+	d := &tx.dirs[i]
+	mode := fs.FileMode(0o755)
+	if holdsKey {
+		mode = 0o700
+	}
+	switch {
+	case !d.made:
+		if err := parent.Mkdir(name, mode); err != nil {
+			return err
+		}
+		look := func() (fs.FileInfo, error) { return parent.Lstat(name) }
+		err := tx.exactly(made{tx.of(dir), true, mode}, parent, look, func() error { return parent.Chmod(name, mode) })
+		if err != nil {
+			return err
+		}
+	case holdsKey && !d.holdsKey:
+		if err := parent.Chmod(name, mode); err != nil {
+			return err
+		}
+	}
+	d.made, d.holdsKey = true, d.holdsKey || holdsKey
+	return nil
 }
 
 // makeDir makes a directory that is ours alone, whatever the umask.
@@ -207,163 +292,6 @@ func readBack(f afero.File, data []byte) error {
 		return errOther
 	}
 	return nil
-}
-
-// publishModes opens the directories that hold no keys. Until here nobody else
-// could look into the staging directory.
-func (tx *Tx) publishModes() error {
-	open := []string{}
-	for dir, holdsKey := range tx.dirs {
-		// What stands for a directory that exists is never seen.
-		if !holdsKey && (tx.place.name != "" || path.Base(path.Dir(dir)) != tx.Tx) {
-			open = append(open, dir)
-		}
-	}
-	if tx.place.name != "" {
-		for dir := tx.stage; dir != tx.Tx; {
-			dir = path.Dir(dir)
-			open = append(open, dir)
-		}
-	}
-	slices.Sort(open)
-	for _, dir := range open {
-		parent, err := tx.walk.root(tx.root, path.Dir(dir))
-		if err == nil {
-			err = parent.Chmod(path.Base(dir), 0o755)
-		}
-		if err != nil {
-			return failed("set the mode of a directory of", tx.place.dir, err)
-		}
-	}
-	return nil
-}
-
-// settle makes all that was staged durable and compares it with what was meant.
-func (tx *Tx) settle(manifest Planned) error {
-	if err := tx.sync(); err != nil {
-		return err
-	}
-	return tx.each(tx.staged, "read back", func(dir Root, p string) error {
-		if p == manifest.Path {
-			return verify(dir, manifest)
-		}
-		// Sorted for the manifest, which was written before.
-		i, _ := slices.BinarySearchFunc(tx.entries, p, func(e Entry, p string) int { return strings.Compare(e.Path, p) })
-		e := tx.entries[i]
-		return verify(dir, Planned{Path: e.Path, Mode: e.Mode, Size: e.Size, SHA256: e.SHA256})
-	})
-}
-
-// each does something for each staged file, directory by directory; for many
-// of them several directories at a time, so that a disk that is asked to sync
-// can do so for a number of files at once.
-func (tx *Tx) each(paths []string, op string, do func(dir Root, p string) error) error {
-	var group errgroup.Group
-	group.SetLimit(1)
-	if len(paths) > bulk {
-		group.SetLimit(16)
-	}
-	for i, j := 0, 0; i < len(paths); i = j {
-		// Files come directory by directory; one that comes again is opened again.
-		dir := path.Dir(paths[i])
-		for j = i + 1; j < len(paths) && path.Dir(paths[j]) == dir; j++ {
-		}
-		some := paths[i:j]
-		group.Go(func() error {
-			base, rel := tx.staging(some[0])
-			root, err := tx.root.OpenRoot(path.Join(base, path.Dir(rel)))
-			if err != nil {
-				return failed(op, shownIn(tx.place.dir, dir), err)
-			}
-			defer root.Close()
-			for _, p := range some {
-				if err := do(root, p); err != nil {
-					return failed(op, shownIn(tx.place.dir, p), err)
-				}
-			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-func (tx *Tx) sync() error {
-	if many := len(tx.staged) > bulk || len(tx.undos) > bulk; many && len(tx.Mounts) == 0 { // it syncs one file system
-		err := tx.root.SyncAll()
-		if err == nil {
-			return nil // names and files alike
-		}
-		if !errors.Is(err, ErrUnsupported) {
-			return failed("sync", tx.place.dir, err)
-		}
-	}
-	if err := tx.each(tx.staged, "sync", syncFile); err != nil {
-		return err
-	}
-	dirs := append([]string{tx.Tx}, tx.stageDirs()...)
-	for _, m := range tx.Mounts {
-		dirs = append(dirs, m, path.Join(m, tx.Tx), path.Join(m, tx.Tx, stagedName))
-	}
-	dirs = append(dirs, tx.undos...)
-	for dir := range tx.dirs {
-		dirs = append(dirs, dir)
-	}
-	slices.Sort(dirs)
-	for _, dir := range slices.Backward(slices.Compact(dirs)) {
-		if err := tx.syncDir(dir); err != nil {
-			return failed("sync a directory of", tx.place.dir, err)
-		}
-	}
-	return nil
-}
-
-func syncFile(dir Root, p string) error {
-	f, err := dir.Open(path.Base(p))
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
-}
-
-// syncDir takes a file system without directory syncs as it is.
-func (tx *Tx) syncDir(dir string) error {
-	err := tx.root.SyncDir(dir)
-	if errors.Is(err, ErrUnsupported) {
-		if tx.durable {
-			tx.durable = false
-			tx.warn("this file system cannot confirm that new names survive a power failure")
-		}
-		return nil
-	}
-	return err
-}
-
-// verify reads a staged file back by its name.
-func verify(dir Root, p Planned) error {
-	f, err := dir.Open(path.Base(p.Path))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() || info.Size() != p.Size {
-		return errOther
-	}
-	if _, ok := dir.Identity(info); ok && info.Mode().Perm() != p.Mode {
-		return fmt.Errorf("the file system gave mode %s instead of %s", modeText(info.Mode()), modeText(p.Mode))
-	}
-	sum, err := hashOf(f)
-	if err == nil && sum != p.SHA256 {
-		err = errOther
-	}
-	return err
 }
 
 // parentsOf lists the directories of p below top, outermost first.

@@ -27,7 +27,7 @@ func (tx *Tx) Add(f File) error {
 	if f.Mode == 0 || f.Mode&^fs.ModePerm != 0 || f.Mode&0o022 != 0 {
 		return invalid(f.Path, "mode %v lets others write, or is none", f.Mode)
 	}
-	if err := tx.names.add(f.Path); err != nil {
+	if err := tx.ledger.add(f.Path); err != nil {
 		return err
 	}
 	p := f.Planned()
@@ -35,18 +35,15 @@ func (tx *Tx) Add(f File) error {
 	if err != nil {
 		return err
 	}
-	entry := f.entry(p)
-	if same {
-		tx.kept[f.Path] = true
-	} else {
+	becomes := kept
+	if !same {
+		becomes = written
 		if err := tx.write(f.Path, f.Data, p.Mode); err != nil {
 			return err
 		}
-		tx.written[f.Path] = true
 	}
-	tx.entries = append(tx.entries, entry)
 	tx.bytes += p.Size
-	return nil
+	return tx.ledger.put(f.entry(p), becomes)
 }
 
 // entry is the file's line in a manifest.
@@ -72,14 +69,13 @@ func (tx *Tx) Keep(p string) error {
 	if f == nil || f.Status == Missing {
 		return invalid(p, "cannot be kept: %s has no such file", filepath.ToSlash(tx.place.dir))
 	}
-	if err := tx.names.add(p); err != nil {
+	if err := tx.ledger.add(p); err != nil {
 		return err
 	}
-	tx.kept[p], tx.carried[p] = true, true
 	if f.Entry != nil && f.Status == Unchanged {
-		tx.entries = append(tx.entries, *f.Entry)
+		return tx.ledger.put(*f.Entry, kept|carried)
 	}
-	return nil
+	return tx.ledger.put(Entry{Path: p}, kept|carried|unlisted)
 }
 
 // judge says whether the file is in its place already, and refuses one that may
