@@ -279,7 +279,7 @@ func (tx *Tx) makeStage() error {
 		}
 		return failed("create a directory in", tx.place.anchor, err)
 	}
-	for _, dir := range tx.stageDirs() {
+	for _, dir := range tx.topDirs() {
 		if err := makeDir(tx.root, dir); err != nil {
 			return failed("create", tx.place.dir, err)
 		}
@@ -287,10 +287,10 @@ func (tx *Tx) makeStage() error {
 	return nil
 }
 
-// stageDirs are the directories from the staging directory down to stage. In a
+// topDirs are the directories from the staging directory down to stage. In a
 // first install the staging directory itself becomes the destination, or the
 // parent of it that is missing; else it has room for undo copies.
-func (tx *Tx) stageDirs() []string {
+func (tx *Tx) topDirs() []string {
 	below := tx.place.tail
 	if tx.place.name == "" {
 		below = stagedName

@@ -69,8 +69,7 @@ func (tx *Tx) each(op string, do func(name string, want image) error) error {
 		group.SetLimit(16)
 	}
 	one := func(p string, want image) error {
-		base, rel := tx.staging(p)
-		if err := do(path.Join(base, rel), want); err != nil {
+		if err := do(tx.stagedAt(p), want); err != nil {
 			return failed(op, shownIn(tx.place.dir, p), err)
 		}
 		return nil
@@ -104,15 +103,14 @@ func (tx *Tx) sync() error {
 	if err := tx.each("sync", func(name string, _ image) error { return syncFile(tx.root, name) }); err != nil {
 		return err
 	}
-	dirs := append([]string{tx.Tx}, tx.stageDirs()...)
+	dirs := append([]string{tx.Tx}, tx.topDirs()...)
 	for _, m := range tx.Mounts {
 		dirs = append(dirs, m, path.Join(m, tx.Tx), path.Join(m, tx.Tx, stagedName))
 	}
 	dirs = append(dirs, tx.undos...)
 	for i, d := range tx.dirs {
 		if d.made {
-			base, rel := tx.staging(tx.ledger.dirs.at(tx.ledger.given, i))
-			dirs = append(dirs, path.Join(base, rel))
+			dirs = append(dirs, tx.stagedAt(tx.ledger.dirs.at(tx.ledger.given, i)))
 		}
 	}
 	slices.Sort(dirs)

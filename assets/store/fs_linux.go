@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +17,43 @@ import (
 
 // oNonblock keeps an open from waiting for the other end of a FIFO.
 const oNonblock = unix.O_NONBLOCK
+
+// noOpenat2 is set where the kernel (before Linux 5.6) or a sandbox has no
+// openat2.
+var noOpenat2 atomic.Bool
+
+// openBeneath opens a regular file below dir, or makes one with O_EXCL, by one
+// call of the system where os.Root makes one for each element of the path: the
+// kernel itself sees to it that no link is on the way and that the way does not
+// lead out (openat2(2)). It is nil for all else, and for every error: os.Root
+// then says what is wrong, and follows the links that it may follow.
+func openBeneath(dir *os.File, name string, flag int, perm fs.FileMode) *os.File {
+	create := flag&os.O_CREATE != 0
+	if noOpenat2.Load() || create && flag&os.O_EXCL == 0 {
+		return nil
+	}
+	how := unix.OpenHow{
+		Flags:   uint64(flag | unix.O_CLOEXEC | unix.O_NOFOLLOW),
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	if create {
+		how.Flags &^= oNonblock // for FIFOs, and this is a new file
+		how.Mode = uint64(perm.Perm())
+	}
+	fd, err := unix.Openat2(int(dir.Fd()), name, &how)
+	if errors.Is(err, unix.ENOSYS) {
+		noOpenat2.Store(true)
+	}
+	if err != nil {
+		return nil
+	}
+	var s unix.Stat_t
+	if !create && (unix.Fstat(fd, &s) != nil || s.Mode&unix.S_IFMT != unix.S_IFREG) {
+		unix.Close(fd)
+		return nil
+	}
+	return os.NewFile(uintptr(fd), filepath.Join(dir.Name(), name))
+}
 
 // flock takes an open file description lock, which NFS honours too and which
 // dies with the process. Where there is none, flock(2).

@@ -116,6 +116,11 @@ func (r *rootFS) Create(name string) (afero.File, error) {
 func (r *rootFS) Open(name string) (afero.File, error) { return r.OpenFile(name, os.O_RDONLY, 0) }
 
 func (r *rootFS) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, error) {
+	if r.dir != nil {
+		if f := openBeneath(r.dir, name, flag|oNonblock, perm); f != nil {
+			return f, nil
+		}
+	}
 	f, err := r.root.OpenFile(name, flag|oNonblock, perm)
 	if err != nil {
 		return nil, err // not a nil *os.File in an interface

@@ -47,3 +47,6 @@ func syncDir(d *os.File) error {
 func closed(dir string) bool {
 	return errors.Is(unix.Access(dir, unix.W_OK|unix.X_OK), unix.EACCES)
 }
+
+// openBeneath is for Linux: elsewhere os.Root looks a path up by itself.
+func openBeneath(*os.File, string, int, fs.FileMode) *os.File { return nil }

@@ -18,21 +18,21 @@ import (
 // write stages one file.
 func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
 	shown := shownIn(tx.place.dir, p)
-	dir, name, err := tx.stageDir(p, private(mode))
-	if err != nil {
+	if err := tx.stageDirs(p, private(mode)); err != nil {
 		return failed("create the directory of", shown, err)
 	}
 	// Neither synced nor read back here: settle does both for all files, at once
 	// in less time, and what it reads is what was written as well as what this
 	// would read.
-	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	name := tx.stagedAt(p)
+	f, err := tx.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return failed("write", shown, err)
 	}
 	n, err := f.Write(data)
 	err = errors.Join(err, shortWrite(n, len(data)))
 	if err == nil {
-		err = tx.exactly(made{tx.of(p), false, mode}, dir, f.Stat, func() error { return chmod(dir, f, name, mode) })
+		err = tx.exactly(made{tx.of(p), false, mode}, tx.root, f.Stat, func() error { return chmod(tx.root, f, name, mode) })
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
@@ -75,11 +75,8 @@ func (tx *Tx) exactly(what made, fsys FS, look func() (fs.FileInfo, error), set 
 
 // writeManifest stages the manifest as it is printed: that of a fleet has 12 MB.
 func (tx *Tx) writeManifest(m *Manifest) (err error) {
-	dir, err := tx.walk.root(tx.root, tx.stage)
-	if err != nil {
-		return err
-	}
-	f, err := dir.OpenFile(ManifestName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	name := tx.stagedAt(ManifestName)
+	f, err := tx.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -95,7 +92,7 @@ func (tx *Tx) writeManifest(m *Manifest) (err error) {
 	}
 	tx.manifest = image{size: int64(size), mode: 0o644}
 	h.Sum(tx.manifest.sum[:0])
-	return chmod(dir, f, ManifestName, tx.manifest.mode)
+	return chmod(tx.root, f, name, tx.manifest.mode)
 }
 
 type counter int64
@@ -114,49 +111,46 @@ func (tx *Tx) staging(p string) (base, rel string) {
 	return tx.stage, p
 }
 
+// stagedAt is the staged name of a path of the set.
+func (tx *Tx) stagedAt(p string) string {
+	base, rel := tx.staging(p)
+	return base + "/" + rel
+}
+
 // dirState is what was done for a directory of the set.
 type dirState struct{ made, holdsKey bool }
 
-// lastDir is where the last file was staged: the next one is often its neighbour.
+// lastDir is the directory, of the set, of the last file: the next one is often
+// its neighbour.
 type lastDir struct {
-	dir      string // of the set
+	dir      string
 	holdsKey bool
-	root     Root
-	prefix   string // of the name there
 }
 
-// stageDir makes the staged directory of a path, and its parents. What is
-// returned is open and leads to it: the path's name there is behind it.
-func (tx *Tx) stageDir(p string, holdsKey bool) (_ Root, name string, err error) {
+// stageDirs makes the staged directories of a path. Others may look into those
+// that hold no key, once the set is in its place.
+func (tx *Tx) stageDirs(p string, holdsKey bool) error {
 	dir := path.Dir(p)
-	if l := &tx.last; l.root != nil && l.dir == dir && (l.holdsKey || !holdsKey) {
-		return l.root, l.prefix + path.Base(p), nil
+	if tx.last.dir == dir && (tx.last.holdsKey || !holdsKey) {
+		return nil
 	}
 	base, rel := tx.staging(p)
-	above := len(p) - len(rel)
-	r, err := tx.walk.root(tx.root, base)
 	if path.Dir(rel) == "." {
 		tx.topKey = tx.topKey || holdsKey && base == tx.stage
-		tx.last = lastDir{dir, holdsKey, r, ""}
-		return r, rel, err
-	}
-	for a := range ancestors(path.Dir(rel)) {
-		if err == nil && path.Dir(a) != "." {
-			r, err = tx.walk.root(tx.root, path.Join(base, path.Dir(a)))
+	} else {
+		above := len(p) - len(rel)
+		for a := range ancestors(path.Dir(rel)) {
+			parent, err := tx.walk.root(tx.root, path.Dir(base+"/"+a))
+			if err == nil {
+				err = tx.makeStaged(parent, path.Base(a), p[:above+len(a)], holdsKey && above+len(a) == len(dir))
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			break
-		}
-		// Others may look into those that hold no key, once the set is in its place.
-		err = tx.makeStaged(r, path.Base(a), p[:above+len(a)], holdsKey && above+len(a) == len(dir))
 	}
-	if err != nil {
-		tx.last = lastDir{}
-		return nil, "", err
-	}
-	prefix := path.Base(dir) + "/"
-	tx.last = lastDir{dir, holdsKey, r, prefix}
-	return r, prefix + path.Base(p), nil
+	tx.last = lastDir{dir, holdsKey}
+	return nil
 }
 
 // makeStaged makes a directory of the set below parent, or closes one that was
