@@ -266,7 +266,7 @@ func (s *slotCheck) tokenKey(pub crypto.PublicKey, src *source) {
 		s.j.report("unsupported-key-algorithm", src, 0, detail{message: "the key is Ed25519, and service account tokens are signed with RSA or ECDSA", has: "Ed25519", needs: "RSA or ECDSA", why: "kube-apiserver does not start: unknown private key type ed25519.PrivateKey, must be *rsa.PrivateKey, *ecdsa.PrivateKey, or jose.OpaqueSigner"})
 		return
 	}
-	for _, d := range s.j.publicKeyDefects(pub, "the key") {
+	for _, d := range s.j.publicKeyDefects(pub, theKey) {
 		s.j.report(d.rule, src, 0, d.d)
 	}
 }

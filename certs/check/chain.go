@@ -48,20 +48,23 @@ type chainCheck struct {
 // run reports everything about the chain and gives the path that was taken, nil
 // when there is none.
 func (c *chainCheck) run() path {
+	var judged []defect // of the path that was looked at last: the good one ends the search
 	s := &search{
 		j: c.j, anchors: newPool(c.anchors), sent: newPool(c.sent, c.more),
-		good: func(p path) bool { return !slices.ContainsFunc(c.defects(p), isError) },
+		good: func(p path) bool { judged = c.defects(p); return !slices.ContainsFunc(judged, isError) },
 	}
 	c.j.sigs.checks = 0
 	c.inRoots = s.anchors.has(c.leaf)
 	s.find(c.leaf)
 	p := s.best
 	if p == nil {
-		p = c.leastBad(s.paths)
+		if p = c.leastBad(s.paths); p != nil {
+			judged = c.defects(p)
+		}
 	}
 	switch {
 	case p != nil:
-		for _, d := range c.defects(p) {
+		for _, d := range judged {
 			c.j.at(d.rule, d.n, d.d)
 		}
 	case c.j.sigs.spent() || s.steps > maxSteps:

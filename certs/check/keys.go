@@ -46,64 +46,69 @@ func sameKey(a, b crypto.PublicKey) bool {
 // keyDefects judges the public key of a certificate. Ed25519 is fine for a CA
 // here and judged by the slot.
 func (j *judge) keyDefects(n *node) []defect {
-	who := n.String()
+	// In words only where there is something to say: a subject takes longer to
+	// write than its key to judge.
+	who := func() string { return "the key of " + n.String() }
 	pub := n.x.PublicKey
 	if name := material.PostQuantum(n.x.RawSubjectPublicKeyInfo); name != "" {
-		if d := j.postQuantum("the key of "+who+" is", name, pub != nil); d != nil {
+		if d := j.postQuantum(who()+" is", name, pub != nil); d != nil {
 			return []defect{{postQuantumRule, n, *d}}
 		}
 		return nil
 	}
 	if pub == nil || n.x.PublicKeyAlgorithm == x509.DSA || n.x.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm {
-		return []defect{{"unsupported-key-algorithm", n, detail{message: fmt.Sprintf("the key of %s is of a kind that TLS does not take", who), has: n.x.PublicKeyAlgorithm.String(), needs: "ECDSA P-256, P-384 or RSA of 2048 bits or more"}}}
+		return []defect{{"unsupported-key-algorithm", n, detail{message: who() + " is of a kind that TLS does not take", has: n.x.PublicKeyAlgorithm.String(), needs: "ECDSA P-256, P-384 or RSA of 2048 bits or more"}}}
 	}
 	var out []defect
-	for _, d := range j.publicKeyDefects(pub, "the key of "+who) {
+	for _, d := range j.publicKeyDefects(pub, who) {
 		out = append(out, defect{d.rule, n, d.d})
 	}
 	return out
 }
 
-// publicKeyDefects judges a public key, whatever holds it.
-func (j *judge) publicKeyDefects(pub crypto.PublicKey, who string) []defect {
+// publicKeyDefects judges a public key, whatever holds it; who names it.
+func (j *judge) publicKeyDefects(pub crypto.PublicKey, who func() string) []defect {
 	var out []defect
 	add := func(rule string, d detail) { out = append(out, defect{rule, nil, d}) }
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
 		bits := k.N.BitLen()
 		if bits < 2048 {
-			add("weak-key", detail{message: fmt.Sprintf("%s is RSA with %d bits", who, bits), has: keyText(k), needs: "RSA of 2048 bits or more, or ECDSA P-256"})
+			add("weak-key", detail{message: fmt.Sprintf("%s is RSA with %d bits", who(), bits), has: keyText(k), needs: "RSA of 2048 bits or more, or ECDSA P-256"})
 		}
 		if bits > material.MaxRSABits {
-			add("oversize-key", detail{message: fmt.Sprintf("%s is RSA with %d bits", who, bits), has: keyText(k), needs: "at most RSA 8192"})
+			add("oversize-key", detail{message: fmt.Sprintf("%s is RSA with %d bits", who(), bits), has: keyText(k), needs: "at most RSA 8192"})
 		}
 		if bits >= 1024 && bits <= material.MaxRSABits {
 			if why := factored(k); why != "" {
-				add("broken-key", detail{message: fmt.Sprintf("%s is broken: %s", who, why), has: keyText(k), needs: "a key that nobody can factor"})
+				add("broken-key", detail{message: who() + " is broken: " + why, has: keyText(k), needs: "a key that nobody can factor"})
 			}
 		}
 		switch {
 		case k.E < 3 || k.E%2 == 0:
-			add("rsa-exponent", detail{message: fmt.Sprintf("%s has the RSA exponent %d", who, k.E), has: fmt.Sprint(k.E), needs: "65537"})
+			add("rsa-exponent", detail{message: fmt.Sprintf("%s has the RSA exponent %d", who(), k.E), has: fmt.Sprint(k.E), needs: "65537"})
 		case k.E < 65537:
-			add("rsa-exponent", detail{severity: Warning, message: fmt.Sprintf("%s has the RSA exponent %d", who, k.E), has: fmt.Sprint(k.E), needs: "65537"})
+			add("rsa-exponent", detail{severity: Warning, message: fmt.Sprintf("%s has the RSA exponent %d", who(), k.E), has: fmt.Sprint(k.E), needs: "65537"})
 		}
 	case *ecdsa.PublicKey:
 		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() && k.Curve != elliptic.P521() {
-			add("unsupported-curve", detail{message: fmt.Sprintf("%s lies on a curve that TLS does not take", who), has: keyText(k), needs: "P-256, P-384 or P-521"})
+			add("unsupported-curve", detail{message: who() + " lies on a curve that TLS does not take", has: keyText(k), needs: "P-256, P-384 or P-521"})
 		}
 	case ed25519.PublicKey, *ed25519.PublicKey:
 	default:
 		if name := material.PostQuantumKey(pub); name != "" {
-			if d := j.postQuantum(who+" is", name, true); d != nil {
+			if d := j.postQuantum(who()+" is", name, true); d != nil {
 				add(postQuantumRule, *d)
 			}
 			break
 		}
-		add("unsupported-key-algorithm", detail{message: fmt.Sprintf("%s is of a kind that TLS does not take", who), has: keyText(pub), needs: "ECDSA P-256, P-384 or RSA of 2048 bits or more"})
+		add("unsupported-key-algorithm", detail{message: who() + " is of a kind that TLS does not take", has: keyText(pub), needs: "ECDSA P-256, P-384 or RSA of 2048 bits or more"})
 	}
 	return out
 }
+
+// theKey names the only key at hand.
+func theKey() string { return "the key" }
 
 const postQuantumRule = "post-quantum-key"
 

@@ -234,7 +234,7 @@ func (s *slotCheck) privateKeys(keys []crypto.Signer, src *source) {
 		return // the certificate's key is judged with the certificate
 	}
 	for _, k := range keys[:min(len(keys), 1)] {
-		for _, d := range s.j.publicKeyDefects(k.Public(), "the key") {
+		for _, d := range s.j.publicKeyDefects(k.Public(), theKey) {
 			s.j.report(d.rule, src, 0, d.d)
 		}
 	}

@@ -2,6 +2,7 @@ package place_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"certwright/certs/issue"
@@ -83,5 +84,37 @@ func BenchmarkSortStrangers10000(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		place.Sort(slots, files)
+	}
+}
+
+// Of keys that match nothing, each goes with the certificate in its node's own
+// folder, and finding it is not a search through those of all nodes.
+func TestKeysOfAnotherFleetStayWithTheirNodes(t *testing.T) {
+	const nodes = 40
+	w, _ := manyFiles(t, nodes)
+	other, _ := manyFiles(t, nodes)
+	var files []place.File
+	add := func(name string, data []byte) {
+		files = append(files, place.File{Name: name, Doc: material.Parse(material.Input{Name: name, Data: data})})
+	}
+	for id, p := range w.set.Pairs {
+		slot := w.topo.Slot(id)
+		if slot.Node == "" || slot.Files.Cert == "" || slot.Files.Key == slot.Files.Cert {
+			continue
+		}
+		add("nodes/"+slot.Node+"/"+slot.Files.Cert, material.EncodeCertificates(p.Leaf()))
+		add("nodes/"+slot.Node+"/"+slot.Files.Key, keyPEM(t, other.set.Pairs[id].Key))
+	}
+	r := place.Sort(pointers(w.topo), files)
+	found := 0
+	for _, p := range r.Placed {
+		if node := p.Slot.Node(); p.Part == place.Key {
+			if found++; !strings.Contains(p.File, "/"+node+"/") {
+				t.Errorf("%s got the key %s", p.Slot, p.File)
+			}
+		}
+	}
+	if found < nodes {
+		t.Errorf("%d keys were placed; unplaced %+v", found, r.Unplaced)
 	}
 }

@@ -24,17 +24,17 @@ func (s *sorter) keys() {
 		}
 	}
 	loose := s.looseKeys()
+	lying := s.lying(loose)
 	open = slices.DeleteFunc(open, func(r *role) bool {
-		h, why := s.besideCert(r, loose)
+		h, why := s.besideCert(r, lying)
 		if h != nil {
 			s.placeKey(r, h, why+", though its public key is another")
-			loose = slices.DeleteFunc(loose, func(l *held) bool { return l == h })
 		}
 		return h != nil
 	})
 	// One certificate without a key, and one key without a certificate.
 	if len(open) == 1 {
-		loose = slices.DeleteFunc(loose, func(h *held) bool { return s.ofKeyPair(h) })
+		loose = slices.DeleteFunc(loose, func(h *held) bool { return h.placed() || s.ofKeyPair(h) })
 		if len(loose) == 1 && !s.wantsKeyPair() {
 			s.placeKey(open[0], loose[0], "it is the only private key left, and this the only certificate without one")
 		}
@@ -67,7 +67,7 @@ func (s *sorter) keyFor(r *role, c *cert) *held {
 
 func (s *sorter) placeKey(r *role, h *held, why string) {
 	h.used, h.file.placed = true, true
-	s.claim(h.file.keys, h.index, r)
+	h.file.keys.add(h.index, r)
 	s.out.Placed = append(s.out.Placed, Placed{
 		Slot: r.slot.ID, Part: Key, File: h.file.Name, Why: why,
 		Source: h.file.Doc.Keys[h.index].Source, Behind: h.index > 0,
@@ -80,7 +80,7 @@ func (s *sorter) looseKeys() []*held {
 	seen := map[string]bool{}
 	var out []*held
 	for _, h := range s.held {
-		if len(h.file.keys[h.index]) > 0 || h.id != "" && (s.has[h.id] != nil || seen[h.id]) {
+		if h.placed() || h.id != "" && (s.has[h.id] != nil || seen[h.id]) {
 			continue
 		}
 		if h.id != "" {
@@ -92,23 +92,22 @@ func (s *sorter) looseKeys() []*held {
 }
 
 // besideCert finds a key that was plainly meant for the slot's certificate: in
-// the same file, under the same name, or under the slot's own.
-func (s *sorter) besideCert(r *role, loose []*held) (*held, string) {
+// the same file, under the slot's own name, or under the certificate's.
+func (s *sorter) besideCert(r *role, loose lying) (*held, string) {
 	own := s.where[r].file
 	if own == nil {
 		return nil, ""
 	}
-	for _, by := range []struct {
-		meant func(f *file) bool
-		why   string
-	}{
-		{func(f *file) bool { return f == own }, "it lies in the certificate's file"},
-		{func(f *file) bool { return f.path.is(r.key) }, "it has this slot's file name"},
-		{func(f *file) bool { return f.path.stem == own.path.stem }, "it has the certificate's file name"},
-	} {
-		if i := slices.IndexFunc(loose, func(h *held) bool { return by.meant(h.file) }); i >= 0 {
-			return loose[i], by.why
-		}
+	free := func(h *held) bool { return !h.placed() }
+	if i := slices.IndexFunc(loose.in[own], free); i >= 0 {
+		return loose.in[own][i], "it lies in the certificate's file"
+	}
+	at := loose.at[s.spot(r, r.key)]
+	if i := slices.IndexFunc(at, func(h *held) bool { return free(h) && s.at(h.file, r, r.key) }); i >= 0 {
+		return at[i], "it has this slot's file name"
+	}
+	if i := slices.IndexFunc(loose.called[own.path.stem], free); i >= 0 {
+		return loose.called[own.path.stem][i], "it has the certificate's file name"
 	}
 	return nil, ""
 }
@@ -116,8 +115,8 @@ func (s *sorter) besideCert(r *role, loose []*held) (*held, string) {
 // ofKeyPair says whether a loose key is that of a key pair: its public key lies
 // there, or it has the pair's name.
 func (s *sorter) ofKeyPair(h *held) bool {
-	for _, r := range s.roles {
-		if r.slot.Kind == topology.KeyPair && r.key.base != "" && h.file.path.base == r.key.base {
+	for _, r := range s.pairs {
+		if r.key.base != "" && h.file.path.base == r.key.base {
 			return true
 		}
 	}
@@ -127,20 +126,12 @@ func (s *sorter) ofKeyPair(h *held) bool {
 // wantsKeyPair says whether a key pair is asked for that no name and no public
 // key leads to, so that a loose key may as well be its.
 func (s *sorter) wantsKeyPair() bool {
-	for _, r := range s.roles {
-		if r.slot.Kind == topology.KeyPair && !slices.ContainsFunc(s.looseKeys(), s.ofKeyPair) {
-			return true
-		}
-	}
-	return false
+	return len(s.pairs) > 0 && !slices.ContainsFunc(s.looseKeys(), s.ofKeyPair)
 }
 
 // keyPairs gives the keys that are left to the slots without a certificate.
 func (s *sorter) keyPairs() {
-	for _, r := range s.roles {
-		if r.slot.Kind != topology.KeyPair {
-			continue
-		}
+	for _, r := range s.pairs {
 		h, why := s.pairKey(r)
 		if h != nil {
 			s.placeKey(r, h, why)

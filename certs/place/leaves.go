@@ -341,18 +341,11 @@ func (s *sorter) placeAt(r *role, c *cert, w where, why string) {
 	s.placed[r], s.where[r], c.home = c, w, w.file
 	s.taken[c] = append(s.taken[c], r)
 	w.file.placed = true
-	s.claim(w.file.claims, w.index, r)
+	w.file.claims.add(w.index, r)
 	s.out.Placed = append(s.out.Placed, Placed{
 		Slot: r.slot.ID, Part: Cert, File: w.file.Name, Why: why,
 		Source: w.file.Doc.Certificates[w.index].Source, Behind: w.index > 0 && w.file.certs[0] != nil,
 	})
-}
-
-func (s *sorter) claim(claims map[int]map[*role]bool, i int, r *role) {
-	if claims[i] == nil {
-		claims[i] = map[*role]bool{}
-	}
-	claims[i][r] = true
 }
 
 // bestPlace chooses among the places of one certificate: the slot's own file

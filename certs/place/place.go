@@ -88,12 +88,13 @@ func (r *Result) Find(slot topology.SlotID, part Part) string {
 // Of is the placement of a slot's part, nil when there is none. It points into
 // r.Placed. The first call after a change of that list must not run beside another.
 func (r *Result) Of(slot topology.SlotID, part Part) *Placed {
-	if r.index == nil || r.indexed != len(r.Placed) {
-		r.index, r.indexed = make(map[slotPart]int, len(r.Placed)), len(r.Placed)
-		for i, p := range r.Placed {
-			if k := (slotPart{p.Slot, p.Part}); !has(r.index, k) {
-				r.index[k] = i
-			}
+	if r.index == nil || r.indexed > len(r.Placed) {
+		r.index, r.indexed = make(map[slotPart]int, len(r.Placed)), 0
+	}
+	for ; r.indexed < len(r.Placed); r.indexed++ {
+		p := &r.Placed[r.indexed]
+		if k := (slotPart{p.Slot, p.Part}); !has(r.index, k) {
+			r.index[k] = r.indexed
 		}
 	}
 	if i, ok := r.index[slotPart{slot, part}]; ok {
@@ -133,7 +134,9 @@ type sorter struct {
 	cas     []*role                 // those of CAs
 	files   []*file                 // in the order of their contents
 	certs   []*cert                 // each certificate once
+	pairs   []*role                 // those of key pairs
 	perNode map[topology.SlotID]int // how many slots the profile's slot has become
+	isNode  map[string]bool         // the names of nodes
 	held    []*held                 // every private key, in the order of the files
 	keyed   map[string][]*held
 	public  map[string][]*file // by public key, of the files that hold it as such
@@ -154,15 +157,27 @@ type file struct {
 	path   pathName
 	certs  []*cert // by position in the document; nil where one did not parse
 	placed bool
-	claims map[int]map[*role]bool // certificates, by position
-	keys   map[int]map[*role]bool // keys, by position
+	claims claims // on certificates
+	keys   claims // on keys
 }
+
+// claims are the slots that got something of a file, by its position in there.
+type claims map[int][]*role
+
+func (c *claims) add(i int, r *role) {
+	if *c == nil {
+		*c = claims{}
+	}
+	(*c)[i] = append((*c)[i], r)
+}
+
+func (c claims) has(i int, r *role) bool { return slices.Contains(c[i], r) }
 
 func (f *file) kubeconfig() bool { return f.Doc.Format == material.FormatKubeconfig }
 
 func newSorter(slots []*topology.Slot, files []File) *sorter {
 	s := &sorter{
-		perNode: map[topology.SlotID]int{}, keyed: map[string][]*held{}, public: map[string][]*file{}, has: map[string]*cert{}, authority: map[topology.AuthorityID]*cert{},
+		perNode: map[topology.SlotID]int{}, isNode: map[string]bool{}, keyed: map[string][]*held{}, public: map[string][]*file{}, has: map[string]*cert{}, authority: map[topology.AuthorityID]*cert{},
 		placed: map[*role]*cert{}, where: map[*role]where{}, taken: map[*cert][]*role{},
 	}
 	s.out.docs = map[slotPart]*material.Document{}
@@ -171,15 +186,21 @@ func newSorter(slots []*topology.Slot, files []File) *sorter {
 			r := newRole(slot, i)
 			s.roles = append(s.roles, r)
 			s.perNode[slot.ID.Base()]++
-			if slot.Kind == topology.CA {
+			if slot.Node != "" {
+				s.isNode[slot.Node] = true
+			}
+			switch slot.Kind {
+			case topology.CA:
 				s.cas = append(s.cas, r)
+			case topology.KeyPair:
+				s.pairs = append(s.pairs, r)
 			}
 		}
 	}
 	seen := map[string]bool{}
 	for _, f := range files {
 		if !seen[f.Name] && f.Doc != nil {
-			s.files = append(s.files, &file{File: f, path: newPathName(f.Name), claims: map[int]map[*role]bool{}, keys: map[int]map[*role]bool{}})
+			s.files = append(s.files, &file{File: f, path: newPathName(f.Name)})
 		}
 		seen[f.Name] = true
 	}

@@ -212,7 +212,7 @@ func common(a, b []string) int {
 // view is the document that a slot gets of a file: all of it but what other
 // slots got.
 func (f *file) view(r *role, kubeconfig bool) *material.Document {
-	foreign := func(claims map[int]map[*role]bool, i int) bool { return len(claims[i]) > 0 && !claims[i][r] }
+	foreign := func(c claims, i int) bool { return len(c[i]) > 0 && !c.has(i, r) }
 	keepCert, keepKey := f.keep(r, foreign)
 	out := *f.Doc
 	if len(keepCert) == len(f.Doc.Certificates) && len(keepKey) == len(f.Doc.Keys) && !kubeconfig {
@@ -239,11 +239,11 @@ func (f *file) view(r *role, kubeconfig bool) *material.Document {
 }
 
 // keep lists the positions of the certificates and keys that a role gets.
-func (f *file) keep(r *role, foreign func(map[int]map[*role]bool, int) bool) (certs, keys []int) {
+func (f *file) keep(r *role, foreign func(claims, int) bool) (certs, keys []int) {
 	var own *cert
 	mine := -1
 	for i := range f.Doc.Certificates {
-		if f.claims[i][r] && (mine < 0 || own == nil) {
+		if f.claims.has(i, r) && (mine < 0 || own == nil) {
 			mine, own = i, f.certs[i]
 		}
 	}
@@ -255,7 +255,7 @@ func (f *file) keep(r *role, foreign func(map[int]map[*role]bool, int) bool) (ce
 	mixed := slices.ContainsFunc(f.certs, func(c *cert) bool { return ca && c != nil && !c.x.IsCA && c != own })
 	for i, c := range f.Doc.Certificates {
 		switch {
-		case f.claims[i][r]:
+		case f.claims.has(i, r):
 		case foreign(f.claims, i) && !stands(f.certs[i], own):
 			continue
 		case mine >= 0 && c.Source != f.Doc.Certificates[mine].Source:
@@ -278,10 +278,10 @@ func (f *file) keep(r *role, foreign func(map[int]map[*role]bool, int) bool) (ce
 		})
 	}
 	for i, k := range f.Doc.Keys {
-		if foreign(f.keys, i) || ca && mixed && !f.keys[i][r] {
+		if foreign(f.keys, i) || ca && mixed && !f.keys.has(i, r) {
 			continue
 		}
-		if mine >= 0 && !f.keys[i][r] && container(k.Source) != container(f.Doc.Certificates[mine].Source) {
+		if mine >= 0 && !f.keys.has(i, r) && container(k.Source) != container(f.Doc.Certificates[mine].Source) {
 			continue
 		}
 		keys = append(keys, i)

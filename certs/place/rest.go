@@ -14,14 +14,16 @@ import (
 // the layout, whatever that holds: a request, an empty file, a damaged block.
 // Check says what is wrong with it.
 func (s *sorter) byName() {
-	free := map[string][]*file{}
+	free := map[spot][]*file{}
 	for _, f := range s.files {
 		if !f.placed {
-			free[f.path.base] = append(free[f.path.base], f)
+			for _, at := range s.spots(f) {
+				free[at] = append(free[at], f)
+			}
 		}
 	}
 	take := func(r *role, part Part, want pathName, doc func(f *file) bool) {
-		for _, f := range free[want.base] {
+		for _, f := range free[s.spot(r, want)] {
 			if f.placed || !s.at(f, r, want) || !doc(f) {
 				continue
 			}
@@ -203,7 +205,7 @@ func joined(items []string) string {
 
 func (s *sorter) unplacedKey(f *file, id string) (why, copyOf string) {
 	for _, h := range s.keyed[id] {
-		if h.file != f && len(h.file.keys[h.index]) > 0 {
+		if h.file != f && h.placed() {
 			return "the same private key as in " + untrusted.Text(h.file.Name).String(), h.file.Name
 		}
 	}

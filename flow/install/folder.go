@@ -45,6 +45,7 @@ type Folder struct {
 // entry is a file that was found and not read yet.
 type entry struct {
 	rel    string
+	link   bool // a symbolic link
 	file   place.File
 	config *kubeconfig
 	why    string // why it was not read
@@ -70,7 +71,8 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, w.Workers, len(entries), func(i int) { entries[i].read(w, root) })
+	at := resolved(w.Read, root)
+	err = each(ctx, w.Workers, len(entries), func(i int) { entries[i].read(w, root, at) })
 	if err != nil {
 		return nil, err
 	}
@@ -148,18 +150,23 @@ func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, err
 		if f.bytes += min(info.Size(), material.MaxCertificates); f.bytes > maxFolderBytes && f.limit < maxSetFiles {
 			return fmt.Errorf("%s holds more than %s; name the folder that holds the certificates alone", untrusted.Text(root), untrusted.Size(maxFolderBytes))
 		}
-		entries = append(entries, &entry{rel: rel})
+		entries = append(entries, &entry{rel: rel, link: info.Mode()&fs.ModeSymlink != 0})
 		return nil
 	})
 	return entries, err
 }
 
-// read reads and parses one file.
-func (e *entry) read(w *World, root string) {
+// read reads and parses one file of the folder, which lies at.
+func (e *entry) read(w *World, root, at string) {
 	if e.why != "" {
 		return
 	}
-	in, err := ReadInput(w.Read, filepath.Join(root, e.rel))
+	// The walk follows no links, so that only a file which is one itself can lie elsewhere.
+	path := filepath.Join(root, e.rel)
+	if at = filepath.Join(at, e.rel); e.link {
+		at = resolved(w.Read, path)
+	}
+	in, err := readInput(w.Read, path, at)
 	if err != nil {
 		e.why = err.Error()
 		var re *ReadError

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,12 @@ func (e *ReadError) Unwrap() error { return e.Err }
 // material.MaxCertificates bytes. A FIFO, a device, a directory or a file of
 // the kernel is refused without being opened for reading. The error is a *ReadError.
 func ReadInput(fsys afero.Fs, path string) (material.Input, error) {
-	data, info, err := readFile(fsys, path, material.MaxCertificates)
+	return readInput(fsys, path, resolved(fsys, path))
+}
+
+// readInput is ReadInput of a path whose symbolic links were followed: to at.
+func readInput(fsys afero.Fs, path, at string) (material.Input, error) {
+	data, info, err := readFile(fsys, path, at, material.MaxCertificates)
 	if err != nil {
 		return material.Input{}, err
 	}
@@ -43,13 +49,13 @@ func ReadInput(fsys afero.Fs, path string) (material.Input, error) {
 
 // ReadFile reads a file of another kind (a plan, a profile, a passphrase) by the same rules.
 func ReadFile(fsys afero.Fs, path string, limit int) ([]byte, error) {
-	data, _, err := readFile(fsys, path, limit)
+	data, _, err := readFile(fsys, path, resolved(fsys, path), limit)
 	return data, err
 }
 
-func readFile(fsys afero.Fs, path string, limit int) ([]byte, fs.FileInfo, error) {
+func readFile(fsys afero.Fs, path, at string, limit int) ([]byte, fs.FileInfo, error) {
 	shown := untrusted.Text(path)
-	if err := refusedPath(fsys, path); err != nil {
+	if err := refusedPath(path, at); err != nil {
 		return nil, nil, err
 	}
 	info, err := fsys.Stat(path)
@@ -77,10 +83,12 @@ func readFile(fsys afero.Fs, path string, limit int) ([]byte, fs.FileInfo, error
 		return nil, nil, err
 	}
 	// The size is a claim; the limit is held by counting.
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err != nil {
+	var buf bytes.Buffer
+	buf.Grow(int(min(info.Size(), int64(limit))) + bytes.MinRead)
+	if _, err := buf.ReadFrom(io.LimitReader(f, int64(limit)+1)); err != nil {
 		return nil, nil, notRead(path, err)
 	}
+	data := buf.Bytes()
 	if len(data) > limit {
 		size := max(int(info.Size()), len(data))
 		return nil, nil, &ReadError{
@@ -92,19 +100,25 @@ func readFile(fsys afero.Fs, path string, limit int) ([]byte, fs.FileInfo, error
 	return data, info, nil
 }
 
-// refusedPath refuses the kernel's own file systems: what lies there looks like
-// a regular file and is none.
-func refusedPath(fsys afero.Fs, path string) error {
+// resolved is where a path leads over symbolic links, "" where no kernel keeps
+// files of its own.
+func resolved(fsys afero.Fs, path string) string {
 	if _, real := fsys.(*afero.OsFs); !real || runtime.GOOS == "windows" {
-		return nil
+		return ""
 	}
 	at, err := filepath.Abs(path)
 	if err != nil {
-		return nil
+		return ""
 	}
 	if target, err := filepath.EvalSymlinks(at); err == nil {
 		at = target
 	}
+	return at
+}
+
+// refusedPath refuses the kernel's own file systems: what lies there looks like
+// a regular file and is none. at is where the path leads.
+func refusedPath(path, at string) error {
 	for _, root := range []string{"/proc/", "/sys/", "/dev/"} {
 		if strings.HasPrefix(at+"/", root) {
 			return &ReadError{
