@@ -115,6 +115,6 @@ func (c *setCheck) parts(seen *Seen) {
 		if serial && !c.says("duplicate-serial", o.slot.ID) && !c.says("key-reused", o.slot.ID) {
 			j.at("duplicate-serial", o.n, detail{message: string(o.slot.ID) + " and another certificate of the set have the same issuer and the same serial number", has: o.n.x.SerialNumber.Text(16), needs: "a serial number of its own for each"})
 		}
-		c.j.found = append(c.j.found, j.found...)
+		c.take(j)
 	}
 }

@@ -18,7 +18,7 @@ func Set(in SetInput) []Finding {
 	if in.Set == nil || in.Set.Topology == nil {
 		return nil
 	}
-	c := &setCheck{set: in.Set, now: in.Now, j: newJudge("", in.Now), sigs: newSignatures(in.Memory), nodes: map[[32]byte]*node{}}
+	c := &setCheck{set: in.Set, now: in.Now, j: newJudge("", in.Now), sigs: newSignatures(in.Memory), nodes: map[[32]byte]*node{}, said: map[ruleAt]bool{}}
 	c.j.sigs = c.sigs
 	for i := range c.set.Topology.Slots {
 		// What is the cluster's is judged with the outline.
@@ -44,6 +44,7 @@ type setCheck struct {
 	sigs  *signatures
 	nodes map[[32]byte]*node
 	owned []owned
+	said  map[ruleAt]bool // of what was found so far
 }
 
 // owned is a slot's own certificate, for what is compared between slots.
@@ -87,7 +88,7 @@ func (c *setCheck) slot(slot *topology.Slot, order int) {
 	default:
 		c.leaf(s, pair)
 	}
-	c.j.found = append(c.j.found, j.found...)
+	c.take(j)
 }
 
 func keyName(slot *topology.Slot) string {
@@ -180,7 +181,7 @@ func (c *setCheck) sharedCAs() {
 			case c.issued(b.n, a.n):
 				j.at("ca-shared-between-roles", a.n, detail{message: fmt.Sprintf("%s is issued by %s, so whatever it signs is believed there too", a.slot.ID, b.slot.ID), has: "issuer " + issuerText(a.n.x), needs: "a CA for each, beside one another"})
 			}
-			c.j.found = append(c.j.found, j.found...)
+			c.take(j)
 		}
 	}
 }
@@ -218,13 +219,27 @@ func (c *setCheck) sharedKeys() {
 			d.message = fmt.Sprintf("%s uses the key of %s, the CA: whoever runs it signs certificates as the CA", leaf.slot.ID, ca.slot.ID)
 		}
 		j.at("key-reused", o.n, d)
-		c.j.found = append(c.j.found, j.found...)
+		c.take(j)
 	}
+}
+
+// take adds what was found in a part of the set.
+func (c *setCheck) take(j *judge) {
+	for _, f := range j.found {
+		c.said[ruleAt{f.Rule, f.Slot}] = true
+	}
+	c.j.found = append(c.j.found, j.found...)
+}
+
+// ruleAt is a rule that spoke of a slot.
+type ruleAt struct {
+	rule string
+	slot topology.SlotID
 }
 
 // says whether a rule has spoken of a slot already.
 func (c *setCheck) says(rule string, slot topology.SlotID) bool {
-	return slices.ContainsFunc(c.j.found, func(f placed) bool { return f.Rule == rule && f.Slot == slot })
+	return c.said[ruleAt{rule, slot}]
 }
 
 // serials reports two certificates of one issuer with one serial number.
@@ -245,6 +260,6 @@ func (c *setCheck) serials() {
 		}
 		j := newJudge(o.slot.ID, c.now)
 		j.at("duplicate-serial", o.n, detail{message: fmt.Sprintf("%s and %s have the same issuer and the same serial number", p.slot.ID, o.slot.ID), has: fmt.Sprintf("%x", o.n.x.SerialNumber), needs: "a serial number of its own for each"})
-		c.j.found = append(c.j.found, j.found...)
+		c.take(j)
 	}
 }

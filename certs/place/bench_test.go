@@ -1,8 +1,11 @@
 package place_test
 
 import (
+	"context"
+	"crypto"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"certwright/certs/issue"
@@ -117,4 +120,46 @@ func TestKeysOfAnotherFleetStayWithTheirNodes(t *testing.T) {
 	if found < nodes {
 		t.Errorf("%d keys were placed; unplaced %+v", found, r.Unplaced)
 	}
+}
+
+// One key that all nodes share, with a copy in each node's folder: each slot has
+// its own folder's copy.
+func TestAKeyOfAllNodesIsTakenFromEachsFolder(t *testing.T) {
+	const nodes = 40
+	topo := resolve(t, "kubernetes", nil, nodesOf(nodes))
+	set, err := issue.All(t.Context(), issue.Request{Topology: topo, Now: now, Keys: &oneKey{Keys: issue.NewKeys(1)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []place.File
+	want := map[topology.SlotID]string{}
+	add := func(name string, data []byte) {
+		files = append(files, place.File{Name: name, Doc: material.Parse(material.Input{Name: name, Data: data})})
+	}
+	for id, p := range set.Pairs {
+		if slot := topo.Slot(id); slot.Node != "" && slot.Files.Cert != "" && slot.Files.Key != slot.Files.Cert {
+			want[id] = "nodes/" + slot.Node + "/" + slot.Files.Key
+			add("nodes/"+slot.Node+"/"+slot.Files.Cert, material.EncodeCertificates(p.Leaf()))
+			add(want[id], keyPEM(t, p.Key))
+		}
+	}
+	r := place.Sort(pointers(topo), files)
+	for id, file := range want {
+		if got := r.Find(id, place.Key); got != file {
+			t.Errorf("%s has the key %q, want %q", id, got, file)
+		}
+	}
+}
+
+// oneKey makes one key for all that ask.
+type oneKey struct {
+	*issue.Keys
+	once sync.Once
+	key  crypto.Signer
+	err  error
+}
+
+func (k *oneKey) Key(ctx context.Context, a issue.Algorithm) (crypto.Signer, error) {
+	k.once.Do(func() { k.key, k.err = k.Keys.Key(ctx, a) })
+	return k.key, k.err
 }

@@ -44,14 +44,14 @@ func (s *sorter) keys() {
 // keyFor finds the key with a certificate's public key: under the slot's own
 // name, in the certificate's own file, then one that no other slot has.
 func (s *sorter) keyFor(r *role, c *cert) *held {
-	list := s.keyed[c.key]
+	own := s.where[r].file
+	list := s.keysLike(r, c.key, own)
 	if c.key == "" || len(list) == 0 {
 		return nil
 	}
-	own := s.where[r].file
 	cost := func(h *held) int {
 		n := 0
-		if !h.file.path.is(r.key) {
+		if !s.at(h.file, r, r.key) {
 			n += 4
 		}
 		if h.file != own {

@@ -139,6 +139,7 @@ type sorter struct {
 	isNode  map[string]bool         // the names of nodes
 	held    []*held                 // every private key, in the order of the files
 	keyed   map[string][]*held
+	copied  map[string]*copied // of those, the ones with many places; made on demand
 	public  map[string][]*file // by public key, of the files that hold it as such
 	has     map[string]*cert   // by public key, a certificate with it
 	tables  tables
@@ -177,7 +178,7 @@ func (f *file) kubeconfig() bool { return f.Doc.Format == material.FormatKubecon
 
 func newSorter(slots []*topology.Slot, files []File) *sorter {
 	s := &sorter{
-		perNode: map[topology.SlotID]int{}, isNode: map[string]bool{}, keyed: map[string][]*held{}, public: map[string][]*file{}, has: map[string]*cert{}, authority: map[topology.AuthorityID]*cert{},
+		perNode: map[topology.SlotID]int{}, isNode: map[string]bool{}, keyed: map[string][]*held{}, copied: map[string]*copied{}, public: map[string][]*file{}, has: map[string]*cert{}, authority: map[topology.AuthorityID]*cert{},
 		placed: map[*role]*cert{}, where: map[*role]where{}, taken: map[*cert][]*role{},
 	}
 	s.out.docs = map[slotPart]*material.Document{}

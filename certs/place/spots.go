@@ -1,5 +1,7 @@
 package place
 
+import "slices"
+
 // spot is what the path of a file in a slot's place has to end with: the slot's
 // own file name, and somewhere the folder of its node where there are several.
 // With it a slot finds its files among those of ten thousand nodes at once.
@@ -45,3 +47,31 @@ func (s *sorter) lying(keys []*held) lying {
 
 // placed says whether a slot has the key from this very place.
 func (h *held) placed() bool { return len(h.file.keys[h.index]) > 0 }
+
+// fewCopies is how many places of one key are all looked at for each slot.
+const fewCopies = 16
+
+// copied is a key that lies in many places, as one does that all nodes share.
+type copied struct {
+	lying
+	used int // places, from the first, that slots have
+}
+
+// keysLike are the places of a key that come into question for a slot whose
+// certificate lies in own: all, or of many the slot's own, those in own and the
+// first that no slot has.
+func (s *sorter) keysLike(r *role, id string, own *file) []*held {
+	list := s.keyed[id]
+	if len(list) <= fewCopies {
+		return list
+	}
+	c := s.copied[id]
+	if c == nil {
+		c = &copied{lying: s.lying(list)}
+		s.copied[id] = c
+	}
+	for c.used < len(list)-1 && list[c.used].used {
+		c.used++
+	}
+	return slices.Concat(c.at[s.spot(r, r.key)], c.in[own], list[c.used:c.used+1])
+}
