@@ -27,7 +27,7 @@ func BenchmarkEdges(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					both := between{bench, bench}
+					both := between{bench, bench, newChains()}
 					for _, j := range bench.jobs(vs) {
 						if h := both.prove(b.Context(), j); !h.OK {
 							b.Fatal(h.Problem)

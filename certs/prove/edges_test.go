@@ -140,6 +140,7 @@ func TestEachDefectFailsItsEdges(t *testing.T) {
 			set := good(t, nil)
 			test.spoil(t, set)
 			hs := edges(t, set)
+			sameWithoutMemory(t, set)
 			if got := failing(hs); !slices.Equal(got, test.want) {
 				t.Fatalf("failing edges %v, want %v", got, test.want)
 			}

@@ -57,6 +57,10 @@ func Reach(ctx context.Context, in Input) ([]Opening, error) {
 	if err != nil {
 		return nil, err
 	}
+	return b.reach(ctx, in, newChains())
+}
+
+func (b *bench) reach(ctx context.Context, in Input, known *chains) ([]Opening, error) {
 	t := in.Set.Topology
 	stands := standIns(t)
 	all := slices.DeleteFunc(doors(t), func(d door) bool { return !stands(d.server) })
@@ -75,8 +79,8 @@ func Reach(ctx context.Context, in Input) ([]Opening, error) {
 		}
 	}
 	out := make([]Opening, len(clients)*len(all))
-	err = each(ctx, in.Workers, len(clients), func(_ context.Context, i int) {
-		knock := b.knocker(clients[i])
+	err := each(ctx, in.Workers, len(clients), func(_ context.Context, i int) {
+		knock := b.knocker(clients[i], known)
 		for j, d := range all {
 			o := knock(d)
 			o.Allowed = asked[call{o.Client, o.Server, o.Trust}]
@@ -142,12 +146,13 @@ func usable(c *x509.Certificate) bool {
 		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
-// knocker tries one client at doors. Each trust bundle is asked once.
-func (b *bench) knocker(client topology.SlotID) func(door) Opening {
+// knocker tries one client at doors. Each trust bundle is asked once, and not
+// where a handshake has been let in.
+func (b *bench) knocker(client topology.SlotID, chains *chains) func(door) Opening {
 	known := map[topology.AuthorityID]error{}
 	return func(d door) Opening {
 		err, tried := known[d.clientCA]
-		if !tried {
+		if !tried && !chains.lead(question{client, d.clientCA, x509.ExtKeyUsageClientAuth}) {
 			err = b.accepts(d.clientCA, client)
 			known[d.clientCA] = err
 		}

@@ -87,7 +87,13 @@ type verdict struct {
 // shake makes one connection and sends a byte each way: a TLS 1.3 client is
 // done before the server has judged it. It returns what the server saw.
 func (p between) shake(ctx context.Context, j job) (*tls.ConnectionState, verdict) {
-	return shake(ctx, p.client.clientConfig(j.edge, j.name.Value, j.version), p.server.serverConfig(j.edge, j.version))
+	client, server := p.client.clientConfig(j.edge, j.name.Value, j.version), p.server.serverConfig(j.edge, j.version)
+	p.chains.spare(j.edge, client, server)
+	seen, v := shake(ctx, client, server)
+	if v.err == nil {
+		p.chains.learn(j.edge)
+	}
+	return seen, v
 }
 
 func shake(ctx context.Context, clientSide, serverSide *tls.Config) (*tls.ConnectionState, verdict) {

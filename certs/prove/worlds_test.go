@@ -76,6 +76,7 @@ func TestEveryWorldConnects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := issued(t, topo)
+			sameWithoutMemory(t, set)
 			hs, err := Edges(t.Context(), Input{Set: set, Now: now})
 			if err != nil || len(hs) == 0 {
 				t.Fatal(err, len(hs))

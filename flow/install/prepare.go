@@ -205,10 +205,7 @@ func proveSet(ctx context.Context, w *World, p *flow.Prepared, g *gatherer, prog
 	progress(flow.Progress{Stage: "prove"})
 	in := prove.Input{Set: p.Set, Now: g.now, Workers: w.Workers}
 	var err error
-	if p.Handshakes, err = prove.Edges(ctx, in); err != nil {
-		return err
-	}
-	if p.Openings, err = prove.Reach(ctx, in); err != nil {
+	if p.Handshakes, p.Openings, err = prove.All(ctx, in); err != nil {
 		return err
 	}
 	failed := prove.Failed(p.Handshakes)

@@ -93,10 +93,7 @@ func (a *app) proveFolder(c *cobra.Command, f *planFlags, dir, output string) er
 	}
 	in := prove.Input{Set: l.Set, Now: w.Now()}
 	m := matrixJSON{Missing: l.Sorted.Missing, Notes: notes}
-	if m.Handshakes, err = prove.Edges(c.Context(), in); err != nil {
-		return err
-	}
-	if m.Reach, err = prove.Reach(c.Context(), in); err != nil {
+	if m.Handshakes, m.Reach, err = prove.All(c.Context(), in); err != nil {
 		return err
 	}
 	for i := range t.Slots {
