@@ -17,6 +17,10 @@ const (
 
 var spending sync.Mutex
 
+// Spend gives the collector its budget for good. It is for a command that makes
+// one set and ends: what that one throws away need not be collected at all.
+func Spend() { spend() }
+
 // spend gives the collector its budget until the returned function is called. A
 // person's own GOGC and GOMEMLIMIT are left alone.
 func spend() (restore func()) {

@@ -149,6 +149,7 @@ What would replace or remove a key or a certificate needs --force.`,
   certwright apply -f plan.yaml --dry-run -o json`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			install.Spend()
 			if err := checkOutput(output); err != nil {
 				return err
 			}
