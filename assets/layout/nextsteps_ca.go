@@ -90,6 +90,7 @@ func (j *job) verify(p *page) {
 	p.text("Each line must end in OK. Plain %s wants a root in its CA file; %s makes it take the CA as the anchor that it is for all other programs.",
 		code("openssl verify"), code("-partial_chain"))
 	var lines, bundles []string
+	roots := map[string]bool{} // whether a certificate is one: most chains end in the same
 	for _, l := range j.kinds() {
 		s := l.slot
 		ca := j.t.CASlot(s.Authority)
@@ -101,8 +102,15 @@ func (j *job) verify(p *page) {
 			lines = append(lines, fmt.Sprintf("openssl verify -purpose %s -partial_chain -CAfile %s %s",
 				use, untrusted.Text(j.abs(treeDir+ca.Files.Cert)).ShellArg(), leaf))
 		}
+		if ca.Files.Bundle == "" {
+			continue
+		}
 		chain := j.set.Pairs[ca.ID].Certificates
-		if ca.Files.Bundle != "" && isRoot(chain[len(chain)-1]) {
+		top := chain[len(chain)-1]
+		if _, known := roots[string(top.Raw)]; !known {
+			roots[string(top.Raw)] = isRoot(top)
+		}
+		if roots[string(top.Raw)] {
 			bundles = append(bundles, fmt.Sprintf("openssl verify -CAfile %s %s", untrusted.Text(j.abs(treeDir+ca.Files.Bundle)).ShellArg(), leaf))
 		}
 	}

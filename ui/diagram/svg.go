@@ -156,7 +156,7 @@ func (d *drawing) measureColumns() {
 				}
 				w = max(w, need)
 			}
-			if first, last := p.span(b); first == last {
+			if s := p.spans[b]; s.first == s.last {
 				w = max(w, textWidth(p.bars[b].name, textSize+1)*1.08+32)
 			}
 		}
@@ -188,7 +188,7 @@ func (d *drawing) measureBars(y float64) {
 	}
 	d.bars = make([]box, len(p.bars))
 	for b := range p.bars {
-		first, last := p.span(b)
+		first, last := p.spans[b].first, p.spans[b].last
 		if last < 0 {
 			continue
 		}

@@ -37,7 +37,7 @@ func (d *drawing) presents(b int) bool {
 // present the same.
 func (d *drawing) chips(b int) {
 	p := d.plan
-	first, last := p.span(b)
+	first, last := p.spans[b].first, p.spans[b].last
 	for place := first; place <= last; place++ {
 		i := p.across[place]
 		for _, n := range d.shown(i, b) {

@@ -44,7 +44,12 @@ type arrangement struct {
 	order   []int // bars from top to bottom
 	across  []int // columns from left to right
 	at      []int // the place of a column in across
+	place   []int // the place of a bar in order
+	spans   []span
 }
+
+// span is the columns that a bar covers.
+type span struct{ first, last int }
 
 // mostBars is how many programs a picture shows by their own names.
 const mostBars = 24
@@ -162,7 +167,7 @@ func (p *arrangement) arrange() {
 	for i := range p.across {
 		p.across[i] = i
 	}
-	p.at = make([]int, len(p.columns))
+	p.at, p.place, p.spans = make([]int, len(p.columns)), make([]int, len(p.bars)), make([]span, len(p.bars))
 	r := rand.New(rand.NewPCG(1, 2))
 	bestOrder, bestAcross, best := slices.Clone(p.order), slices.Clone(p.across), p.improve()
 	keep := func(price int) {
@@ -251,33 +256,33 @@ func move(list []int, from, to int) {
 	list[to] = v
 }
 
-// span is the columns that a bar covers.
-func (p *arrangement) span(b int) (first, last int) {
-	first, last = len(p.columns), -1
-	for i, c := range p.columns {
-		if c.from == b || c.to == b {
-			first, last = min(first, p.at[i]), max(last, p.at[i])
+// measure sets the places of bars and columns, and what each bar covers.
+func (p *arrangement) measure() {
+	for b := range p.spans {
+		p.spans[b] = span{len(p.columns), -1}
+	}
+	for at, i := range p.across {
+		p.at[i] = at
+		c := &p.columns[i]
+		for _, b := range [...]int{c.from, c.to} {
+			p.spans[b] = span{min(p.spans[b].first, at), max(p.spans[b].last, at)}
 		}
 	}
-	return first, last
+	for at, b := range p.order {
+		p.place[b] = at
+	}
 }
 
-// price sets the levels of the bars and says what the picture costs.
+// price sets the levels of the bars and says what the picture costs. It is asked
+// some thousand times for a picture.
 func (p *arrangement) price() int {
-	for place, c := range p.across {
-		p.at[c] = place
-	}
-	type reach struct{ first, last int }
-	spans := make([]reach, len(p.bars))
-	place := make([]int, len(p.bars))
+	p.measure()
+	spans, place := p.spans, p.place
 	price, levels := 0, 0
-	for b := range p.bars {
-		first, last := p.span(b)
-		spans[b] = reach{first, last}
-		price += priceSpan * (last - first)
+	for _, s := range spans {
+		price += priceSpan * (s.last - s.first)
 	}
 	for i, b := range p.order {
-		place[b] = i
 		level := 0
 		for _, above := range p.order[:i] {
 			if spans[above].first <= spans[b].last && spans[b].first <= spans[above].last {
@@ -288,7 +293,8 @@ func (p *arrangement) price() int {
 		levels = max(levels, level)
 	}
 	price += priceLevel * levels
-	for i, c := range p.columns {
+	for i := range p.columns {
+		c := &p.columns[i]
 		low, high := min(place[c.from], place[c.to]), max(place[c.from], place[c.to])
 		for _, b := range p.order[min(low+1, high):high] {
 			if spans[b].first <= p.at[i] && p.at[i] <= spans[b].last {
