@@ -29,7 +29,7 @@ type root struct {
 	typed   burst
 
 	ticking, looking bool
-	resized          func()        // what the terminal shows is no longer known
+	resized          func(w int)   // what the terminal shows is no longer known
 	tick             time.Duration // between two frames of a progress bar
 	saveAsked        bool
 	end              ending
@@ -119,7 +119,7 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		r.w, r.h = msg.Width, msg.Height
 		if r.resized != nil {
-			r.resized()
+			r.resized(msg.Width)
 		}
 		return nil
 	case tea.KeyMsg:
