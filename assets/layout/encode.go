@@ -1,13 +1,13 @@
 package layout
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"certwright/certs"
 	"certwright/certs/topology"
@@ -22,12 +22,33 @@ const (
 // certificates are PEM blocks named CERTIFICATE without headers: others are
 // skipped without a word by Go's readers of CA files.
 func certificates(list ...*x509.Certificate) []byte {
-	var b bytes.Buffer
+	size := 0
 	for _, c := range list {
-		// Writing to a buffer cannot fail, and the block has no headers to be wrong.
-		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+		size += sizePEM("CERTIFICATE", c.Raw)
 	}
-	return b.Bytes()
+	b := make([]byte, 0, size)
+	for _, c := range list {
+		b = appendPEM(b, "CERTIFICATE", c.Raw)
+	}
+	return b
+}
+
+// lineOfPEM is how many bytes a line of PEM holds, in 64 characters.
+const lineOfPEM = 48
+
+func sizePEM(label string, der []byte) int {
+	n := base64.StdEncoding.EncodedLen(len(der))
+	return len("-----BEGIN -----\n-----END -----\n") + 2*len(label) + n + (n+63)/64
+}
+
+// appendPEM is pem.Encode without the buffers that it makes for each block: a
+// fleet's files have 80,000 of them.
+func appendPEM(b []byte, label string, der []byte) []byte {
+	b = append(append(append(b, "-----BEGIN "...), label...), "-----\n"...)
+	for line := range slices.Chunk(der, lineOfPEM) {
+		b = append(base64.StdEncoding.AppendEncode(b, line), '\n')
+	}
+	return append(append(append(b, "-----END "...), label...), "-----\n"...)
 }
 
 // privateKey is PKCS#8, which every component was seen to read.
@@ -36,7 +57,8 @@ func privateKey(key crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the private key: %w", err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+	defer clear(der)
+	return appendPEM(make([]byte, 0, sizePEM("PRIVATE KEY", der)), "PRIVATE KEY", der), nil
 }
 
 func publicKeyPEM(key crypto.PublicKey) ([]byte, error) {
@@ -44,7 +66,7 @@ func publicKeyPEM(key crypto.PublicKey) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the public key: %w", err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+	return appendPEM(nil, "PUBLIC KEY", der), nil
 }
 
 // content is a field of a slot as a file without a path. It is false when the

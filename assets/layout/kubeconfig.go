@@ -83,8 +83,37 @@ type namedContext struct {
 
 // kubeconfig embeds its files, so that it can be moved, and names its context:
 // kubeadm and kubectl config view --minify want a current-context. Its path is
-// the caller's to set.
+// the caller's to set. One that is the same on every node is made once.
 func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
+	key := madeConfig{k.File, k.Cluster, k.Server, k.User, k.Slot, k.CA}
+	if f, known := j.configs[key]; known {
+		return f, nil
+	}
+	f, err := j.newKubeconfig(k)
+	if s := j.t.Slot(k.Slot); err == nil && s.Node == "" {
+		j.configs[key] = f
+	}
+	return f, err
+}
+
+// madeConfig is all that a kubeconfig of the cluster depends on.
+type madeConfig struct {
+	file, cluster, server, user string
+	slot                        topology.SlotID
+	ca                          topology.AuthorityID
+}
+
+// anchors are the certificates of a CA as a kubeconfig embeds them.
+func (j *job) anchors(id topology.AuthorityID) string {
+	text, known := j.embedded[id]
+	if !known {
+		text = base64.StdEncoding.EncodeToString(certificates(j.set.Anchors(id)...))
+		j.embedded[id] = text
+	}
+	return text
+}
+
+func (j *job) newKubeconfig(k topology.Kubeconfig) (File, error) {
 	slot, anchor := j.t.Slot(k.Slot), j.set.Anchor(k.CA)
 	if slot == nil || anchor == nil {
 		return File{}, fmt.Errorf("render %s: the set has no %s or no CA of %s", k.File, k.Slot, k.CA)
@@ -99,7 +128,7 @@ func (j *job) kubeconfig(k topology.Kubeconfig) (File, error) {
 	}
 	cluster := namedCluster{Name: k.Cluster}
 	cluster.Cluster.Server = k.Server
-	cluster.Cluster.CA = base64.StdEncoding.EncodeToString(certificates(j.set.Anchors(k.CA)...))
+	cluster.Cluster.CA = j.anchors(k.CA)
 	user := namedUser{Name: userOf(k, slot)}
 	user.User.Certificate = base64.StdEncoding.EncodeToString(cert.Data)
 	user.User.Key = base64.StdEncoding.EncodeToString(key.Data)

@@ -93,13 +93,16 @@ type job struct {
 	t     *topology.Topology
 	names []string                                  // of the layouts
 	confs map[topology.SlotID][]topology.Kubeconfig // made of each slot, one for each file name
+
+	configs  map[madeConfig]File             // kubeconfigs that are the same on every node
+	embedded map[topology.AuthorityID]string // what anchors has made
 }
 
 func newJob(r Request) (*job, error) {
 	if r.Set == nil || r.Set.Topology == nil {
 		return nil, fmt.Errorf("render: no set was given")
 	}
-	j := &job{Request: r, set: r.Set, t: r.Set.Topology, names: slices.Clone(r.Layouts), confs: map[topology.SlotID][]topology.Kubeconfig{}}
+	j := &job{Request: r, set: r.Set, t: r.Set.Topology, names: slices.Clone(r.Layouts), confs: map[topology.SlotID][]topology.Kubeconfig{}, configs: map[madeConfig]File{}, embedded: map[topology.AuthorityID]string{}}
 	for _, k := range j.t.Kubeconfigs {
 		if known := j.confs[k.Slot]; !slices.ContainsFunc(known, func(o topology.Kubeconfig) bool { return o.File == k.File }) {
 			j.confs[k.Slot] = append(known, k)

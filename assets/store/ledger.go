@@ -43,6 +43,9 @@ type line struct {
 	state              state
 }
 
+// averageText is how long the rest of a fleet's file is, in bytes.
+const averageText = 64
+
 // none are the nanoseconds of a file without NotAfter.
 const none = -1
 

@@ -17,11 +17,11 @@ type names struct {
 }
 
 func newNames(room int) *names {
-	return &names{given: make([]byte, 0, room*averageText)}
+	return &names{given: make([]byte, 0, room*averagePath)}
 }
 
-// averageText is what a file of a fleet takes of a text, in bytes.
-const averageText = 96
+// averagePath is how long the path of a fleet's file is, in bytes.
+const averagePath = 40
 
 // add remembers a file. Files are numbered in the order in which they come, from
 // 0; directories apart from them.

@@ -50,6 +50,9 @@ type Request struct {
 	// Differs. A CA among them signs what is made anew; without its key that is
 	// refused.
 	Kept map[topology.SlotID]*certs.Pair
+	// Opened, when set, spares the requests of a large set that are made part by
+	// part from judging the CAs in Kept anew each time.
+	Opened *Opened
 	// KeptRoot is the root of an earlier run, for the hierarchy of intermediates.
 	KeptRoot *certs.Pair
 	// Sources give the certificates under authorities in mode bring-ca whose CA is

@@ -2,6 +2,8 @@ package issue
 
 import (
 	"fmt"
+	"sync"
+	"time"
 
 	"certwright/certs"
 	"certwright/certs/topology"
@@ -25,13 +27,49 @@ func (p *plan) keepCA(a *topology.Authority, slot *topology.Slot) bool {
 	if kept.Key == nil {
 		return true
 	}
-	ca, err := NewCA(slot.ID, kept, p.Now)
+	ca, err := p.Opened.ca(slot.ID, kept, p.Now)
 	if err != nil {
 		p.bad(err)
 		return true
 	}
 	p.brought[a.ID] = ca
 	return true
+}
+
+// Opened are kept CAs that were found fit to sign, for requests that follow one
+// another with the same ones. It may be used from several goroutines at once.
+type Opened struct {
+	mu  sync.Mutex
+	cas map[opened]*CA
+}
+
+// opened is what a verdict depends on: a pair that nobody changes, and the time.
+type opened struct {
+	pair *certs.Pair
+	slot topology.SlotID
+	now  time.Time
+}
+
+// ca is NewCA, once for each CA.
+func (o *Opened) ca(slot topology.SlotID, pair *certs.Pair, now time.Time) (*CA, error) {
+	if o == nil {
+		return NewCA(slot, pair, now)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := opened{pair, slot, now}
+	if ca := o.cas[key]; ca != nil {
+		return ca, nil
+	}
+	ca, err := NewCA(slot, pair, now)
+	if err != nil {
+		return nil, err
+	}
+	if o.cas == nil {
+		o.cas = map[opened]*CA{}
+	}
+	o.cas[key] = ca
+	return ca, nil
 }
 
 // keptRoot is the root of an earlier run, about to sign a new CA.

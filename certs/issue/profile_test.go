@@ -187,6 +187,32 @@ func TestACAWithoutAKeyIdentifier(t *testing.T) {
 	}
 }
 
+// TestKeyIDIsThatOfGo holds it against what crypto/x509 gives a CA of that key.
+func TestKeyIDIsThatOfGo(t *testing.T) {
+	keys := []crypto.Signer{newKey(t)}
+	for _, alg := range []issue.Algorithm{issue.ECDSAP256, issue.ECDSAP384, issue.RSA2048, issue.Ed25519} {
+		key, err := issue.NewKeys(1).Key(t.Context(), alg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	for _, key := range keys {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+		der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := issue.KeyID(key.Public()); err != nil || !bytes.Equal(got, c.SubjectKeyId) {
+			t.Errorf("%T: %x %v, want %x", key, got, err, c.SubjectKeyId)
+		}
+	}
+}
+
 func TestAnIntermediateWithoutItsRootIsSent(t *testing.T) {
 	middle := ca(t, "Corp CA", nil, ca(t, "Corp Root", nil, nil, nil), nil)
 	middle.Certificates = middle.Certificates[:1]

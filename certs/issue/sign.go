@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -270,6 +271,12 @@ func distinguish(t, issuer *x509.Certificate) string {
 // KeyID is the key identifier of a public key: the leftmost 160 bits of the
 // SHA-256 of its bits (RFC 7093, section 2, method 1), as Go has it since 1.25.
 func KeyID(pub crypto.PublicKey) ([]byte, error) {
+	if ec, ok := pub.(*ecdsa.PublicKey); ok {
+		if point, err := ec.Bytes(); err == nil { // what the structure below would hold
+			sum := sha256.Sum256(point)
+			return sum[:20], nil
+		}
+	}
 	der, err := x509.MarshalPKIXPublicKey(pub)
 	if err != nil {
 		return nil, fmt.Errorf("a public key of type %T cannot be in a certificate: %w", pub, err)

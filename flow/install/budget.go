@@ -15,23 +15,37 @@ const (
 	lazyGC       = 400      // percent
 )
 
-var spending sync.Mutex
+// spending counts who spends: the settings are the process's.
+var spending struct {
+	sync.Mutex
+	n, percent int
+	limit      int64
+}
 
 // Spend gives the collector its budget for good. It is for a command that makes
 // one set and ends: what that one throws away need not be collected at all.
 func Spend() { spend() }
 
-// spend gives the collector its budget until the returned function is called. A
-// person's own GOGC and GOMEMLIMIT are left alone.
+// spend gives the collector its budget until the returned function is called,
+// and that of all others who spend meanwhile. A person's own GOGC and GOMEMLIMIT
+// are left alone.
 func spend() (restore func()) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
-		return func() {}
+	s := &spending
+	s.Lock()
+	defer s.Unlock()
+	if s.n == 0 {
+		if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+			return func() {}
+		}
+		s.limit, s.percent = debug.SetMemoryLimit(memoryBudget), debug.SetGCPercent(lazyGC)
 	}
-	spending.Lock() // the settings are the process's
-	limit, percent := debug.SetMemoryLimit(memoryBudget), debug.SetGCPercent(lazyGC)
+	s.n++
 	return func() {
-		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(percent)
-		spending.Unlock()
+		s.Lock()
+		defer s.Unlock()
+		if s.n--; s.n == 0 {
+			debug.SetMemoryLimit(s.limit)
+			debug.SetGCPercent(s.percent)
+		}
 	}
 }

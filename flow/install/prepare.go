@@ -93,7 +93,9 @@ func Prepare(ctx context.Context, w *World, a *flow.Answers, keep *flow.Prepared
 	if progress == nil {
 		progress = func(flow.Progress) {}
 	}
-	a = outline(a)
+	if a = outline(a); a.Topology.Here != nil {
+		defer spend()()
+	}
 	p := &flow.Prepared{Topology: a.Topology}
 	if keep != nil {
 		*p = *keep

@@ -93,7 +93,7 @@ func newRest(w *World, a *flow.Answers, req issue.Request, set *certs.Set, seen 
 		return nil
 	}
 	r := &rest{w: w, a: a, t: req.Topology, req: req, seen: seen, nodes: nodes}
-	r.req.Workers, r.req.Kept, r.req.KeptRoot = 1, map[topology.SlotID]*certs.Pair{}, set.Root
+	r.req.Workers, r.req.Kept, r.req.KeptRoot, r.req.Opened = 1, map[topology.SlotID]*certs.Pair{}, set.Root, &issue.Opened{}
 	if r.req.Keys == nil {
 		r.req.Keys = issue.NewKeys(0)
 	}

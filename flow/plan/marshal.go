@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -114,31 +115,59 @@ func component(c Component) *node {
 	return out
 }
 
-// nodeTable is a line for each node. They are encoded a few at a time: the
-// trees of yaml take a hundred times the memory of what they say.
+// nodeTable is a line for each node.
 func nodeTable(nodes []topology.Node) ([]byte, error) {
-	var out, b bytes.Buffer
+	var out bytes.Buffer
 	for some := range slices.Chunk(nodes, 64) {
-		table := &yaml.Node{Kind: yaml.SequenceNode}
+		if slices.ContainsFunc(some, func(n topology.Node) bool { return !plainNode(n) }) {
+			if err := encodeNodes(&out, some); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		for _, n := range some {
-			one := &node{flow: true}
-			one.set("name", n.Name)
-			one.text("role", string(n.Role))
-			one.value("addresses", list(n.Addresses))
-			table.Content = append(table.Content, one.yaml())
-		}
-		b.Reset()
-		enc := yaml.NewEncoder(&b)
-		enc.SetIndent(2)
-		if err := errors.Join(enc.Encode(table), enc.Close()); err != nil {
-			return nil, err
-		}
-		for line := range bytes.Lines(b.Bytes()) {
-			out.WriteString("  ")
-			out.Write(line)
+			fmt.Fprintf(&out, "  - {name: %s, role: %s, addresses: [%s]}\n", n.Name, n.Role, strings.Join(n.Addresses, ", "))
 		}
 	}
 	return out.Bytes(), nil
+}
+
+// encodeNodes takes a few at a time: the trees of yaml take a hundred times the
+// memory of what they say.
+func encodeNodes(out *bytes.Buffer, nodes []topology.Node) error {
+	table := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, n := range nodes {
+		one := &node{flow: true}
+		one.set("name", n.Name)
+		one.text("role", string(n.Role))
+		one.value("addresses", list(n.Addresses))
+		table.Content = append(table.Content, one.yaml())
+	}
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := errors.Join(enc.Encode(table), enc.Close()); err != nil {
+		return err
+	}
+	for line := range bytes.Lines(b.Bytes()) {
+		out.WriteString("  ")
+		out.Write(line)
+	}
+	return nil
+}
+
+// plainNode says whether a node's line needs no encoder, which takes longer for
+// a table than all else that is written beside the keys: its name begins with a
+// letter and is no word of YAML's, and its addresses are of IPv4.
+func plainNode(n topology.Node) bool {
+	letter := func(s string) bool { return len(s) > len("false") && s[0] >= 'a' && s[0] <= 'z' }
+	if scalar(n.Name).Style != 0 || !letter(n.Name) || n.Role != topology.ControlPlane && n.Role != topology.Worker || len(n.Addresses) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(n.Addresses, func(a string) bool {
+		ip, err := netip.ParseAddr(a)
+		return err != nil || !ip.Is4()
+	})
 }
 
 func list(words []string) *yaml.Node {
