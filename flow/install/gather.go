@@ -56,7 +56,7 @@ func (g *gatherer) source(f flow.Field) *read {
 	r := &read{path: src.Path}
 	g.docs[key] = r
 	if src.Path == "" {
-		r.doc = material.Parse(material.Input{Name: "pasted text", Data: src.Pasted, Passphrase: pass})
+		r.doc = g.w.parse(material.Input{Name: PastedName, Data: src.Pasted, Passphrase: pass})
 		return r
 	}
 	in, err := ReadInput(g.w.Read, g.w.path(src.Path))
@@ -70,7 +70,7 @@ func (g *gatherer) source(f flow.Field) *read {
 	if info, err := g.w.Read.Stat(g.w.path(src.Path)); err == nil {
 		r.stamp.ModTime, r.stamp.Mode = info.ModTime(), info.Mode()
 	}
-	r.doc = material.Parse(in)
+	r.doc = g.w.parse(in)
 	return r
 }
 

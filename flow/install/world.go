@@ -19,6 +19,7 @@ import (
 	"certwright/assets/layout"
 	"certwright/assets/store"
 	"certwright/certs/issue"
+	"certwright/certs/material"
 	"certwright/flow"
 	"certwright/flow/plan"
 )
@@ -57,10 +58,23 @@ type World struct {
 	OpenKeys bool
 	// Passphrase opens the encrypted keys of a folder that is read; nil opens none.
 	Passphrase []byte
+	// Parse is material.Parse when nil. Who has parsed the same bytes already can
+	// give what came of it instead.
+	Parse func(material.Input) *material.Document
 	// Draw makes the pictures that are written beside a set; nil makes none.
 	// Drawing is a matter of the user interface, so it comes from above.
 	Draw      func(p *flow.Prepared, answers *plan.Plan, now time.Time) ([]layout.File, error)
 	Catalogue flow.Catalogue
+}
+
+// PastedName is what messages call material that was pasted.
+const PastedName = "pasted text"
+
+func (w *World) parse(in material.Input) *material.Document {
+	if w.Parse != nil {
+		return w.Parse(in)
+	}
+	return material.Parse(in)
 }
 
 // path makes a path that a person typed one that can be opened.

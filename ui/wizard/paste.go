@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"bytes"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -27,6 +28,9 @@ type pasteBox struct {
 	field flow.Field
 
 	data     []byte // owned here, cleared when it is dropped
+	blocks   []pemSpan
+	drawn    []string // blocks, tight
+	cut      bool     // blocks are those of data
 	tooBig   bool
 	settling bool // keys of a text without brackets are still coming
 	cr       bool // the last key was a return: a line feed behind it is the same line end
@@ -64,6 +68,7 @@ func (b *pasteBox) drop() {
 	b.sorted.clear()
 	b.sorted = nil
 	b.data, b.tooBig, b.settling, b.cr, b.look, b.pending = b.data[:0], false, false, false, nil, false
+	b.cut = false
 	b.gen++
 }
 
@@ -81,6 +86,15 @@ func (b *pasteBox) add(piece []byte) {
 		b.data = grown
 	}
 	b.data = append(b.data, piece...)
+	b.cut = false
+}
+
+// spans are the blocks of the text, found once for each change of it.
+func (b *pasteBox) spans() []pemSpan {
+	if !b.cut {
+		b.blocks, b.drawn, b.cut = pemSpans(b.data), nil, true
+	}
+	return b.blocks
 }
 
 // addRunes appends text and forgets the runes that it came in.
@@ -119,7 +133,7 @@ func (b *pasteBox) whole() bool {
 	if b.settling || len(bytes.TrimSpace(b.data)) == 0 {
 		return false
 	}
-	spans := pemSpans(b.data)
+	spans := b.spans()
 	return len(spans) == 0 || spans[len(spans)-1].closed
 }
 
@@ -211,7 +225,11 @@ func (b *pasteBox) examine() tea.Cmd {
 	for f, data := range parts.place(b.field, b.taken) {
 		sources[f] = flow.Source{Pasted: data}
 	}
-	gen, look := b.gen, b.judge.pasted(bytes.Clone(b.data), sources, b.field.Slot)
+	whole := b.data
+	if len(parts.key) == 0 {
+		whole = parts.cert // what is filed, to the byte: it is parsed once
+	}
+	gen, look := b.gen, b.judge.pasted(bytes.Clone(whole), sources, b.field.Slot)
 	parts.clear()
 	data, slots := bytes.Clone(b.data), b.freeSlots()
 	return func() tea.Msg {
@@ -267,7 +285,7 @@ func (b *pasteBox) title() string {
 	}
 	n := bytes.Count(bytes.TrimRight(b.data, "\n"), []byte("\n")) + 1
 	size := shortSize(int64(len(b.data)))
-	return "paste " + b.Theme.Border().Separator + " " + count(len(pemSpans(b.data)), "block") + ", " + count(n, "line") + ", " + size
+	return "paste " + b.Theme.Border().Separator + " " + count(len(b.spans()), "block") + ", " + count(n, "line") + ", " + size
 }
 
 // lines are the text as it may be shown.
@@ -276,16 +294,22 @@ func (b *pasteBox) lines(w, h int) []string {
 	if b.tooBig {
 		return styled(th, theme.Bad, wrap("more than 1 MiB was pasted, so nothing was kept; give the file's path instead: esc, then t", w))
 	}
-	spans := pemSpans(b.data)
-	out := b.armour(spans, false)
-	if len(out)+1 > h {
-		out = b.armour(spans, true)
+	spans := b.spans()
+	var out []string
+	if len(spans) < h {
+		out = b.armour(spans, false)
+	}
+	if len(spans) >= h || len(out)+1 > h {
+		if b.drawn == nil {
+			b.drawn = b.armour(spans, true)
+		}
+		out = b.drawn
 	}
 	if most := h - 1; len(out) > most && most > 1 { // the end is where the next key goes
 		hidden := len(out) - (most - 1)
-		out = append([]string{th.Line().Add(theme.Faint, "… "+count(hidden, "line")+" above").String()}, out[hidden:]...)
+		out = slices.Concat([]string{th.Line().Add(theme.Faint, "… "+count(hidden, "line")+" above").String()}, out[hidden:])
 	}
-	return append(out, th.Line().Add(theme.Cursor, "█").String())
+	return append(slices.Clip(out), th.Line().Add(theme.Cursor, "█").String())
 }
 
 // armour are the armour lines of the text, with how much stands between them;

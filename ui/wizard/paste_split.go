@@ -53,8 +53,13 @@ func pemSpans(data []byte) []pemSpan {
 			s.label = name
 		}
 		body := s.from + len(armourBegin) + dash + len(armourDash)
-		end, next := bytes.Index(data[body:], armourEnd), bytes.Index(data[body:], armourBegin)
-		if end < 0 || next >= 0 && next < end { // the next block begins before this one ends
+		next := bytes.Index(data[body:], armourBegin)
+		block := data[body:] // up to the next one: no text is searched twice
+		if next >= 0 {
+			block = block[:next]
+		}
+		end := bytes.Index(block, armourEnd)
+		if end < 0 { // the next block begins before this one ends
 			if next < 0 {
 				s.lines = bytes.Count(bytes.Trim(data[body:], "\n"), []byte("\n")) + 1
 				return append(out, s)

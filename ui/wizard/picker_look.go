@@ -3,6 +3,7 @@ package wizard
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,18 +54,21 @@ func (j *judge) file(path string, e entry, field *flow.Field) func() *preview {
 		}
 		return func() *preview { return &preview{rows: [][2]string{{"What", what}}, bad: true} }
 	}
-	var verdict func() (flow.Verdict, bool)
+	var verdict func(parseFunc) (flow.Verdict, bool)
+	name := j.places().given(path)
 	if field != nil {
-		verdict = j.verdict(map[flow.Field]flow.Source{*field: {Path: j.places().given(path)}}, field.Slot)
+		verdict = j.verdict(map[flow.Field]flow.Source{*field: {Path: name}}, field.Slot)
 	}
 	return safely(func() *preview {
 		in, err := install.ReadInput(fsys, path)
 		if err != nil {
 			return &preview{rows: unreadRows(err), bad: true}
 		}
-		v := describe(material.Parse(in), now())
+		in.Name = name
+		doc := material.Parse(in)
+		v := describe(doc, now())
 		if verdict != nil {
-			v.verdict, v.judged = verdict()
+			v.verdict, v.judged = verdict(parsedAs(doc))
 		}
 		return v
 	})
@@ -89,17 +93,32 @@ func (j *judge) pasted(data []byte, sources map[flow.Field]flow.Source, slot top
 	now := j.Now
 	verdict := j.verdict(sources, slot)
 	return safely(func() *preview {
-		v := describe(material.Parse(material.Input{Name: "pasted text", Data: data}), now())
+		doc := material.Parse(material.Input{Name: install.PastedName, Data: data})
+		v := describe(doc, now())
 		clear(data)
-		v.verdict, v.judged = verdict()
+		v.verdict, v.judged = verdict(parsedAs(doc))
 		return v
 	})
+}
+
+// parseFunc is material.Parse, or as good.
+type parseFunc func(material.Input) *material.Document
+
+// parsedAs knows one document already: what is looked at is parsed once, and
+// then described and judged.
+func parsedAs(doc *material.Document) parseFunc {
+	return func(in material.Input) *material.Document {
+		if in.Name == doc.Name && in.Mode == doc.Mode && in.Passphrase == nil && sha256.Sum256(in.Data) == doc.SHA256 {
+			return doc
+		}
+		return material.Parse(in)
+	}
 }
 
 // verdict is the work of judging a slot as if sources were handed over. Pasted
 // bytes are copied: the flow clears its own when they are replaced, and that may
 // happen while the work runs.
-func (j *judge) verdict(sources map[flow.Field]flow.Source, slot topology.SlotID) func() (flow.Verdict, bool) {
+func (j *judge) verdict(sources map[flow.Field]flow.Source, slot topology.SlotID) func(parseFunc) (flow.Verdict, bool) {
 	a := j.Flow.Answers()
 	maps.Copy(a.Sources, sources)
 	for f, s := range a.Sources {
@@ -108,7 +127,8 @@ func (j *judge) verdict(sources map[flow.Field]flow.Source, slot topology.SlotID
 	}
 	// A runner of its own: looks do not cancel each other, the newest is taken.
 	runner := &install.Runner{World: &install.World{Read: j.FS, Dir: j.Dir, Now: j.Now}}
-	return func() (flow.Verdict, bool) {
+	return func(parse parseFunc) (flow.Verdict, bool) {
+		runner.World.Parse = parse
 		out := runner.Run(context.Background(), flow.CheckSlot{Slot: slot, Answers: a}, nil)
 		for _, p := range a.Passphrases {
 			clear(p)

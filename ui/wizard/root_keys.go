@@ -151,7 +151,10 @@ func (r *root) paste(k tea.KeyMsg) tea.Cmd {
 		return nil
 	}
 	k.Runes = unixLines(k.Runes)
-	if text := string(k.Runes); strings.Contains(text, pemMark) && !r.takesPEM() {
+	if r.takesPEM() {
+		return r.screen().Update(k)
+	}
+	if text := string(k.Runes); strings.Contains(text, pemMark) {
 		clear(k.Runes)
 		what := "a PEM block"
 		if strings.Contains(text, "PRIVATE KEY-----") {

@@ -139,7 +139,7 @@ func (s *slotScreen) key(k tea.KeyMsg) tea.Cmd {
 		did, cmd := s.picker.update(k)
 		return tea.Batch(cmd, s.took(did))
 	case onPaste:
-		if key.Matches(k, pasteKeys.file) {
+		if !k.Paste && key.Matches(k, pasteKeys.file) {
 			s.paste.drop()
 			return s.pick(s.paste.field)
 		}

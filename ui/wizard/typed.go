@@ -101,7 +101,7 @@ func (b *burst) end() []tea.KeyMsg {
 
 // unixLines makes every line end \n: terminals paste \r, some \r\n.
 func unixLines(runes []rune) []rune {
-	out := make([]rune, 0, len(runes))
+	out := runes[:0]
 	for i, r := range runes {
 		switch {
 		case r == '\r' && i+1 < len(runes) && runes[i+1] == '\n':
@@ -113,6 +113,7 @@ func unixLines(runes []rune) []rune {
 			out = append(out, r)
 		}
 	}
+	clear(runes[len(out):]) // it may have been a key
 	return out
 }
 
