@@ -45,8 +45,17 @@ type rest struct {
 }
 
 // partNodes is how many nodes are worked on together: enough that what is done
-// once for each part does not count, few enough for the memory.
-const partNodes = 32
+// once for each part does not count, few enough for the memory. RSA keys take so
+// long that with as many nodes nothing could be said of the pace for seconds.
+func partNodes(alg issue.Algorithm) int {
+	switch {
+	case alg == issue.RSA2048:
+		return 2
+	case alg.RSA():
+		return 1
+	}
+	return 32
+}
 
 // Nodes is how many nodes are not in memory.
 func (r *rest) Nodes() int { return len(r.nodes) }
@@ -163,10 +172,10 @@ func (r *rest) stream(ctx context.Context, add func(layout.File) error, progress
 	workers := cmp.Or(r.w.Workers, issue.Cores())
 	group, ctx := errgroup.WithContext(ctx)
 	parts := make(chan []topology.Node)
-	made := make(chan []layout.File, workers)
+	made := make(chan part, workers)
 	group.Go(func() error {
 		defer close(parts)
-		for some := range slices.Chunk(r.nodes, partNodes) {
+		for some := range slices.Chunk(r.nodes, partNodes(r.req.Algorithm)) {
 			select {
 			case parts <- some:
 			case <-ctx.Done():
@@ -203,21 +212,24 @@ func (r *rest) stream(ctx context.Context, add func(layout.File) error, progress
 	return add(r.finish(doc))
 }
 
+// part is some nodes with their files.
+type part struct {
+	nodes []topology.Node
+	files []layout.File
+}
+
 // take hands over what was made.
-func (r *rest) take(ctx context.Context, made <-chan []layout.File, add func(layout.File) error, progress func(flow.Progress)) error {
+func (r *rest) take(ctx context.Context, made <-chan part, add func(layout.File) error, progress func(flow.Progress)) error {
 	done := 0
-	for files := range made {
-		last := ""
-		for _, f := range files {
+	progress(flow.Progress{Stage: "nodes", Total: len(r.nodes)}) // the pace is counted from here
+	for p := range made {
+		for _, f := range p.files {
 			if err := add(f); err != nil {
 				return err
 			}
-			if n := nodeOf(f.Path); n != last {
-				last = n
-			}
 		}
-		done = min(done+partNodes, len(r.nodes))
-		progress(flow.Progress{Stage: "nodes", Item: last, Done: done, Total: len(r.nodes)})
+		done += len(p.nodes)
+		progress(flow.Progress{Stage: "nodes", Item: p.nodes[len(p.nodes)-1].Name, Done: done, Total: len(r.nodes)})
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
@@ -225,14 +237,14 @@ func (r *rest) take(ctx context.Context, made <-chan []layout.File, add func(lay
 	return nil
 }
 
-func (r *rest) work(ctx context.Context, parts <-chan []topology.Node, made chan<- []layout.File) error {
+func (r *rest) work(ctx context.Context, parts <-chan []topology.Node, made chan<- part) error {
 	for nodes := range parts {
 		files, err := r.part(ctx, nodes)
 		if err != nil {
 			return err
 		}
 		select {
-		case made <- files:
+		case made <- part{nodes, files}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
