@@ -176,6 +176,12 @@ func (s *State) setSource(f Field, src Source, debounced bool) []Effect {
 	if slot := s.topo.Slot(f.Slot); slot == nil {
 		return nil
 	}
+	s.keepSource(f, src)
+	s.plansPaths()
+	return s.check(f.Slot, debounced && len(src.Pasted) == 0, false)
+}
+
+func (s *State) keepSource(f Field, src Source) {
 	if old := s.sources[f]; len(old.Pasted) > 0 {
 		clear(old.Pasted)
 	}
@@ -184,8 +190,6 @@ func (s *State) setSource(f Field, src Source, debounced bool) []Effect {
 	} else {
 		s.sources[f] = src
 	}
-	s.plansPaths()
-	return s.check(f.Slot, debounced && len(src.Pasted) == 0, false)
 }
 
 // plansPaths writes the paths of the sources that these modes ask for into the plan.
@@ -225,70 +229,6 @@ func sameSet(f, old plan.Files) plan.Files {
 	}
 	f.Offline = old.Offline && f.Cert != "" && f.Key == ""
 	return f
-}
-
-// check has a slot judged, and with a CA the slots below it.
-func (s *State) check(id topology.SlotID, debounced, rechecked bool) []Effect {
-	slot := s.topo.Slot(id)
-	if slot == nil {
-		return nil
-	}
-	if _, due := s.isDue(id); !due {
-		return nil
-	}
-	ids := []topology.SlotID{id}
-	if slot.Kind == topology.CA {
-		for i := range s.topo.Slots {
-			if o := &s.topo.Slots[i]; o.Kind == topology.Leaf && o.Authority == slot.Authority && s.hasMaterial(o.ID) {
-				ids = append(ids, o.ID)
-			}
-		}
-	}
-	var effects []Effect
-	var answers *Answers
-	for _, id := range ids {
-		s.gen++
-		s.slotGen[id] = s.gen
-		if !s.hasMaterial(id) {
-			delete(s.verdicts, id)
-			continue
-		}
-		v := s.verdicts[id]
-		v.Pending = true
-		s.verdicts[id] = v
-		if answers == nil {
-			answers = s.Answers()
-		}
-		effects = append(effects, CheckSlot{Slot: id, Gen: s.gen, Answers: answers, Debounced: debounced, Rechecked: rechecked})
-	}
-	return effects
-}
-
-func (s *State) hasMaterial(id topology.SlotID) bool {
-	return !s.sources[Field{id, PartCert}].Empty() || !s.sources[Field{id, PartKey}].Empty()
-}
-
-// checkAll has every slot judged again whose material these modes ask for.
-func (s *State) checkAll() []Effect {
-	var effects []Effect
-	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
-		for _, slot := range s.dueIn(m) {
-			if slot.Kind == topology.CA || slot.Kind == topology.KeyPair || s.caUnjudged(slot) {
-				effects = append(effects, s.check(slot.ID, false, false)...)
-			}
-		}
-	}
-	return effects
-}
-
-// caUnjudged says that no judgement of the slot's CA will take the slot along.
-func (s *State) caUnjudged(slot *topology.Slot) bool {
-	ca := s.topo.CASlot(slot.Authority)
-	if ca == nil || !s.hasMaterial(slot.ID) {
-		return false
-	}
-	_, due := s.isDue(ca.ID)
-	return !due
 }
 
 // stale throws the prepared set away because an answer changed. When only the

@@ -51,10 +51,13 @@ func (s *State) outcome(e Event) []Effect {
 			return s.prepare(nil) // it waited for this verdict
 		}
 	case Looked:
-		var effects []Effect
+		var due []topology.SlotID
 		for _, id := range e.Changed {
-			effects = append(effects, s.check(id, false, true)...)
+			if _, ok := s.isDue(id); ok {
+				due = append(due, id)
+			}
 		}
+		effects := s.checkEach(due, false, true)
 		if len(effects) > 0 {
 			effects = append(effects, s.stale(false)...)
 		}
@@ -104,15 +107,21 @@ func (s *State) take(e Filled) []Effect {
 	if e.Err != nil || s.writing {
 		return nil
 	}
-	var effects []Effect
+	// All of them first, and then each slot is judged once: a folder may fill
+	// those of ten thousand nodes.
+	var filled []topology.SlotID
 	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
 		for _, slot := range s.dueIn(m) {
+			n := len(filled)
 			for _, part := range []Part{PartCert, PartKey} {
-				if src, ok := e.Sources[Field{slot.ID, part}]; ok {
-					effects = append(effects, s.setSource(Field{slot.ID, part}, src, false)...)
+				f := Field{slot.ID, part}
+				if src, ok := e.Sources[f]; ok {
+					s.keepSource(f, src)
+					filled = append(filled[:n], slot.ID)
 				}
 			}
 		}
 	}
-	return append(effects, s.stale(false)...)
+	s.plansPaths()
+	return append(s.checkEach(filled, false, false), s.stale(false)...)
 }

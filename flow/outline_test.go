@@ -77,3 +77,49 @@ func TestAWrongNodeAmongManyIsNamed(t *testing.T) {
 		t.Errorf("blocked by %s", got)
 	}
 }
+
+// A folder that fills the fields of many nodes is one change: each slot is
+// judged once, and all of them by one copy of the answers. A copy for each took
+// 16 GB for 5,000 nodes.
+func TestAFolderForManyNodesIsJudgedByOneCopyOfTheAnswers(t *testing.T) {
+	s, _ := startWith(t, "kubernetes")
+	s.Apply(flow.SetNodes{Nodes: manyNodes(400)})
+	s.Apply(flow.SetMode{Component: "kube", Mode: topology.BringCerts})
+	var fill flow.SortFolder
+	for _, e := range s.Apply(flow.FillFrom{Dir: "pki"}) {
+		if f, ok := e.(flow.SortFolder); ok {
+			fill = f
+		}
+	}
+	sources := map[flow.Field]flow.Source{}
+	slots := map[topology.SlotID]int{}
+	for _, f := range fill.Fields {
+		sources[f] = flow.Source{Path: string(f.Slot) + "." + string(f.Part)}
+		slots[f.Slot] = 0
+	}
+	if len(slots) < 400 {
+		t.Fatalf("%d slots are asked for", len(slots))
+	}
+	var answers *flow.Answers
+	for _, e := range s.Apply(flow.Filled{Gen: fill.Gen, Sources: sources}) {
+		c, ok := e.(flow.CheckSlot)
+		if !ok {
+			continue
+		}
+		slots[c.Slot]++
+		if answers == nil {
+			answers = c.Answers
+		}
+		if c.Answers != answers {
+			t.Fatalf("%s has a copy of its own", c.Slot)
+		}
+	}
+	for id, n := range slots {
+		if n != 1 {
+			t.Errorf("%s is judged %d times", id, n)
+		}
+	}
+	if answers == nil || len(answers.Sources) != len(sources) {
+		t.Errorf("the judgement does not know all sources: %+v", answers)
+	}
+}

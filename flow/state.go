@@ -3,7 +3,6 @@ package flow
 import (
 	"bytes"
 	"maps"
-	"slices"
 	"strconv"
 
 	"certwright/certs/topology"
@@ -230,7 +229,7 @@ func (s *State) StepCA(id topology.ComponentID) (plan.StepCA, bool) {
 // isDue says whether a slot is asked for in these modes, and in which.
 func (s *State) isDue(id topology.SlotID) (topology.Mode, bool) {
 	m := s.plan.Mode(id.Component())
-	return m, m != topology.Generate && s.plan.StepCA(id.Component()) == nil && slices.ContainsFunc(s.topo.Due(id.Component(), m), func(t *topology.Slot) bool { return t.ID == id })
+	return m, m != topology.Generate && s.plan.StepCA(id.Component()) == nil && s.topo.IsDue(id, m)
 }
 
 // Answers are a copy of what was collected, for an effect.

@@ -83,10 +83,17 @@ func (t *Topology) Due(id ComponentID, m Mode) []*Slot {
 	}
 	var out []*Slot
 	for _, s := range c.Slots {
-		slot := t.Slot(s)
-		if m == BringCerts || m == BringCA && slot.Kind == CA {
+		if slot := t.Slot(s); slot.due(m) {
 			out = append(out, slot)
 		}
 	}
 	return out
 }
+
+// IsDue says whether Due lists a slot for its component.
+func (t *Topology) IsDue(id SlotID, m Mode) bool {
+	slot := t.Slot(id)
+	return slot != nil && slot.Component == id.Component() && slot.due(m)
+}
+
+func (s *Slot) due(m Mode) bool { return m == BringCerts || m == BringCA && s.Kind == CA }

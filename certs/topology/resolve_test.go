@@ -187,6 +187,22 @@ func TestDueIsWhatAPersonHandsOver(t *testing.T) {
 		}
 		equal(t, string(c.component)+" "+string(c.mode), got, c.want)
 	}
+	for _, comp := range top.Components {
+		for _, m := range []Mode{Generate, BringCA, BringCerts} {
+			due := map[SlotID]bool{}
+			for _, s := range top.Due(comp.ID, m) {
+				due[s.ID] = true
+			}
+			for _, s := range top.Slots {
+				if s.ID.Component() == comp.ID && top.IsDue(s.ID, m) != due[s.ID] {
+					t.Errorf("%s in mode %s: IsDue and Due do not agree", s.ID, m)
+				}
+			}
+		}
+	}
+	if top.IsDue("none/such", BringCerts) {
+		t.Error("a slot that is not there is due")
+	}
 	equal(t, "modes", modes(top, "identity"), []string{"generate", "bring-certs"})
 	equal(t, "modes", modes(top, "etcd"), []string{"generate", "bring-ca", "bring-certs"})
 }

@@ -129,7 +129,7 @@ func (g *gatherer) slot(id topology.SlotID) *handed {
 // due says whether the slot is asked for in the component's mode.
 func (g *gatherer) due(id topology.SlotID) bool {
 	m := g.a.Plan.Mode(id.Component())
-	return m != topology.Generate && slices.ContainsFunc(g.a.Topology.Due(id.Component(), m), func(s *topology.Slot) bool { return s.ID == id })
+	return m != topology.Generate && g.a.Topology.IsDue(id, m)
 }
 
 // caDocument is what was handed over as the CA of an authority, nil when it is

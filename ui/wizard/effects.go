@@ -32,6 +32,10 @@ const (
 // doneMsg is the event that an effect answered with.
 type doneMsg struct{ event flow.Event }
 
+// judgedMsg says that there are verdicts to take. Those that come while the
+// screen is drawn are taken with it: ten thousand are not as many frames.
+type judgedMsg struct{}
+
 // work turns effects into commands. It is used by the root's Update only; the
 // commands get copies.
 type work struct {
@@ -42,6 +46,8 @@ type work struct {
 	writer  *writer
 	looking bool          // a look at the files has not come back yet
 	slots   chan struct{} // limits how many checks run at a time
+	mu      sync.Mutex
+	judged  []flow.Event // verdicts that were not taken yet
 	// progress is the newest report of a long effect. The root looks at it on a
 	// clock of its own: an effect never waits for the screen.
 	progress atomic.Pointer[flow.Progressed]
@@ -122,8 +128,29 @@ func (k *work) check(ctx context.Context, e flow.CheckSlot) tea.Cmd {
 		case <-ctx.Done():
 			return nil
 		}
-		return doneMsg{k.run(ctx, e)}
+		if !k.verdict(k.run(ctx, e)) {
+			return nil
+		}
+		return judgedMsg{}
 	}
+}
+
+// verdict keeps a verdict until it is taken, and says whether it is the first to
+// wait for that.
+func (k *work) verdict(e flow.Event) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.judged = append(k.judged, e)
+	return len(k.judged) == 1
+}
+
+// verdicts takes those that came.
+func (k *work) verdicts() []flow.Event {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := k.judged
+	k.judged = nil
+	return out
 }
 
 func (k *work) cancelPrepare() {

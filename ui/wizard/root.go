@@ -133,6 +133,12 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 		return nil
 	case doneMsg:
 		return r.answered(msg.event)
+	case judgedMsg:
+		var cmds []tea.Cmd
+		for _, e := range r.work.verdicts() {
+			cmds = append(cmds, r.answered(e))
+		}
+		return tea.Batch(cmds...)
 	case tickMsg:
 		r.ticking = false
 		if p := r.work.progress.Load(); p != nil {

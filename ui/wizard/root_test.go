@@ -493,10 +493,14 @@ func TestANewerCheckCancelsTheOneBefore(t *testing.T) {
 	if msg := first(); msg != nil {
 		t.Errorf("the older check went on: %v", msg)
 	}
-	for _, cmd := range []tea.Cmd{second, other} {
-		if _, ok := cmd().(doneMsg); !ok {
-			t.Error("a check that nobody replaced did not run")
-		}
+	if msg, ok := second().(judgedMsg); !ok {
+		t.Errorf("a check that nobody replaced did not run: %v", msg)
+	}
+	if msg := other(); msg != nil { // taken with the one that waits already
+		t.Errorf("another message for a second verdict: %v", msg)
+	}
+	if got := d.root.work.verdicts(); len(got) != 2 {
+		t.Errorf("verdicts %v, want two", got)
 	}
 	if len(contexts) != 3 {
 		t.Errorf("%d checks waited for the typing to pause", len(contexts))

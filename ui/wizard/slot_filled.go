@@ -19,6 +19,11 @@ type filledPane struct {
 	rows   int
 	h      int
 	closed bool
+
+	// lines are those of a result in a width: one of ten thousand nodes has 30,000.
+	lines  []string
+	result *flow.Filled
+	width  int
 }
 
 var filledKeys = struct{ scroll, down, page, pageDown, close key.Binding }{
@@ -72,7 +77,11 @@ func (s *slotScreen) filledView(w, h int) string {
 		l.gap()
 		l.say(theme.NoSign, theme.Faint, "Nothing was changed. d chooses another folder.")
 	default:
-		s.resultLines(l, result)
+		if p := &s.filled; p.result != result || p.width != width {
+			s.resultLines(l, result)
+			p.lines, p.result, p.width = l.out, result, width
+		}
+		l.out = s.filled.lines
 	}
 	p := &s.filled
 	p.rows, p.h = len(l.out), room
