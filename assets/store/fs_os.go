@@ -128,6 +128,15 @@ func (r *rootFS) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, 
 	return f, nil
 }
 
+// openDir is Open for what is a directory in all likelihood.
+func (r *rootFS) openDir(name string) (afero.File, error) {
+	f, err := r.root.OpenFile(name, os.O_RDONLY|oNonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 func (r *rootFS) Mkdir(name string, perm fs.FileMode) error    { return r.root.Mkdir(name, perm) }
 func (r *rootFS) MkdirAll(name string, perm fs.FileMode) error { return r.root.MkdirAll(name, perm) }
 func (r *rootFS) Remove(name string) error                     { return r.root.Remove(name) }

@@ -201,7 +201,13 @@ func isPending(name string) bool {
 }
 
 func readDir(fsys afero.Fs, dir string) ([]fs.FileInfo, error) {
-	d, err := fsys.Open(dir)
+	open := fsys.Open
+	if o, ok := fsys.(interface {
+		openDir(name string) (afero.File, error)
+	}); ok {
+		open = o.openDir
+	}
+	d, err := open(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ type Wanted struct {
 	By *certs.Pair
 	// Until is when the certificate must still be valid.
 	Until time.Time
+	// Verified, when set, is told of each signature that was found good, so that
+	// nobody need check it again; see Request.
+	Verified func(child, issuer *x509.Certificate)
 }
 
 // Differs says in what a pair of an earlier run is not what would be made of
@@ -59,9 +62,9 @@ func Differs(slot *topology.Slot, pair *certs.Pair, want Wanted) string {
 		return why
 	}
 	if slot.Kind == topology.CA {
-		return otherCA(slot, leaf, want.By)
+		return otherCA(slot, leaf, want)
 	}
-	return otherLeaf(slot, leaf, want.By)
+	return otherLeaf(slot, leaf, want)
 }
 
 // DiffersRoot is Differs for the root that stands above the CAs made here.
@@ -92,7 +95,7 @@ func otherAlgorithm(pub crypto.PublicKey, a Algorithm) string {
 	return fmt.Sprintf("its key is not %s", a.Words())
 }
 
-func otherCA(slot *topology.Slot, c *x509.Certificate, by *certs.Pair) string {
+func otherCA(slot *topology.Slot, c *x509.Certificate, want Wanted) string {
 	if !c.BasicConstraintsValid || !c.IsCA || c.KeyUsage&x509.KeyUsageCertSign == 0 {
 		return "its certificate is not a CA's"
 	}
@@ -100,23 +103,26 @@ func otherCA(slot *topology.Slot, c *x509.Certificate, by *certs.Pair) string {
 	if c.Subject.CommonName != slot.Subject.CN || !slices.Equal(c.Subject.Organization, slot.Subject.O) {
 		return "its subject is not " + slot.Subject.String()
 	}
-	if by == nil {
+	if want.By == nil {
 		if !SelfSigned(c) {
 			return "it is to be a root of its own"
 		}
 		return ""
 	}
-	return otherIssuer(c, by)
+	return want.otherIssuer(c)
 }
 
-func otherIssuer(c *x509.Certificate, by *certs.Pair) string {
-	if by.Leaf() == nil || !signedBy(c, by.Leaf()) {
+func (w Wanted) otherIssuer(c *x509.Certificate) string {
+	if w.By.Leaf() == nil || !signedBy(c, w.By.Leaf()) {
 		return "it was issued by another CA"
+	}
+	if w.Verified != nil {
+		w.Verified(c, w.By.Leaf())
 	}
 	return ""
 }
 
-func otherLeaf(slot *topology.Slot, c *x509.Certificate, by *certs.Pair) string {
+func otherLeaf(slot *topology.Slot, c *x509.Certificate, want Wanted) string {
 	t, err := leafTemplate(slot, c.PublicKey)
 	if err != nil {
 		return "its names cannot be issued: " + err.Error()
@@ -136,7 +142,7 @@ func otherLeaf(slot *topology.Slot, c *x509.Certificate, by *certs.Pair) string 
 	if other := otherNames(c, t); other != "" {
 		return other
 	}
-	return otherIssuer(c, by)
+	return want.otherIssuer(c)
 }
 
 // otherNames says which names a certificate lacks and which it has too many.

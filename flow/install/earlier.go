@@ -94,6 +94,7 @@ func (e *Earlier) still(now *store.Existing) error {
 	same := now.Manifest != nil && now.Manifest.Created.Equal(e.Manifest.Created) &&
 		slices.EqualFunc(now.Manifest.Files, e.Manifest.Files, func(a, b store.Entry) bool { return a.Path == b.Path && a.SHA256 == b.SHA256 })
 	if same {
+		e.Manifest = now.Manifest // one of them is enough, of 50,000 files
 		return nil
 	}
 	return &store.Error{
@@ -414,7 +415,7 @@ func (e *Earlier) lost(ca, why string) error {
 }
 
 func (e *Earlier) wanted(r *issue.Request, by *certs.Pair) issue.Wanted {
-	return issue.Wanted{Algorithm: r.Algorithm, By: by, Until: r.Now.Add(e.Within)}
+	return issue.Wanted{Algorithm: r.Algorithm, By: by, Until: r.Now.Add(e.Within), Verified: r.Verified}
 }
 
 // issuer is the CA that signs a slot today, and for a CA all above it. One that

@@ -94,7 +94,7 @@ func Prepare(ctx context.Context, w *World, a *flow.Answers, keep *flow.Prepared
 		progress = func(flow.Progress) {}
 	}
 	if a = outline(a); a.Topology.Here != nil {
-		defer spend()()
+		defer spend(w.Earlier)()
 	}
 	p := &flow.Prepared{Topology: a.Topology}
 	if keep != nil {
@@ -156,6 +156,8 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 			req.Subordinate[c.Authority] = true
 		}
 	}
+	memory := check.NewMemory()
+	req.Verified = memory.Verified
 	if w.Earlier != nil {
 		if err := w.Earlier.keep(ctx, a, &req, p); err != nil {
 			return err
@@ -167,8 +169,6 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 	if req.Sources, err = w.sources(ctx, a, p); err != nil {
 		return err
 	}
-	memory := check.NewMemory()
-	req.Verified = memory.Verified
 	set, err := issue.All(ctx, req, func(e issue.Event) {
 		progress(flow.Progress{Stage: "issue", Item: strings.TrimSpace(e.What + " " + string(e.Slot)), Done: e.Done, Total: e.Total})
 		if e.What == issue.WhatNote {

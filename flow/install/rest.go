@@ -330,6 +330,6 @@ func Rehearse(ctx context.Context, p *flow.Prepared, progress func(flow.Progress
 	if r == nil {
 		return nil
 	}
-	defer spend()()
+	defer spend(r.w.Earlier)()
 	return r.stream(ctx, func(layout.File) error { return nil }, progress)
 }

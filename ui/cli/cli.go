@@ -120,7 +120,7 @@ func (a *app) status(err error) int {
 	case errors.As(err, &bug):
 		a.complain(err)
 		return exitBug
-	case errors.As(err, &se):
+	case errors.As(err, &se) && (se.Kind != store.Cancelled || !errors.Is(err, context.Canceled)):
 		a.complain(err)
 		return store.ExitStatus(err)
 	case errors.Is(err, context.Canceled):
