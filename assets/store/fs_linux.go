@@ -110,6 +110,17 @@ func mountedOn(dir *os.File, base string) (bool, error) {
 	return s.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }
 
+// mountedBeneath is mountedOn for a path of several elements, in one call. It
+// knows nothing where there is anything but a plain answer.
+func mountedBeneath(dir *os.File, name string) (mounted, known bool) {
+	var s unix.Statx_t
+	err := unix.Statx(int(dir.Fd()), name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS, &s)
+	if err != nil || s.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0 {
+		return false, false
+	}
+	return s.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, true
+}
+
 // syncAll is syncfs(2) where it both syncs and reports: file systems on a disk
 // of their own, Linux 5.8 or newer. FUSE ignores it, overlayfs does not pass
 // the errors of its upper layer on.

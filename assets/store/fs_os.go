@@ -173,6 +173,11 @@ func (r *rootFS) SyncDir(dir string) error {
 }
 
 func (r *rootFS) MountPoint(name string) (bool, error) {
+	if r.dir != nil {
+		if mounted, known := mountedBeneath(r.dir, name); known {
+			return mounted, nil
+		}
+	}
 	dir, err := r.root.Open(filepath.Dir(name))
 	if err != nil {
 		return false, err

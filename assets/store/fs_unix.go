@@ -50,3 +50,5 @@ func closed(dir string) bool {
 
 // openBeneath is for Linux: elsewhere os.Root looks a path up by itself.
 func openBeneath(*os.File, string, int, fs.FileMode) *os.File { return nil }
+
+func mountedBeneath(*os.File, string) (mounted, known bool) { return false, false }

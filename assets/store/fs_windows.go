@@ -38,3 +38,5 @@ func closed(string) bool { return false }
 
 // openBeneath is for Linux: elsewhere os.Root looks a path up by itself.
 func openBeneath(*os.File, string, int, fs.FileMode) *os.File { return nil }
+
+func mountedBeneath(*os.File, string) (mounted, known bool) { return false, false }
