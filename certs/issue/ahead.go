@@ -11,6 +11,10 @@ import (
 // memory and nowhere else. Use NewAhead, tell it with Prepare what will be
 // needed, and Close it in the end.
 type Ahead struct {
+	// Busy, when not nil, is called before keys are made, and what it returns
+	// when none is being made any more. Set it before Prepare.
+	Busy func() (rest func())
+
 	workers  int
 	direct   *Keys
 	generate func(Algorithm) (crypto.Signer, error)
@@ -81,6 +85,9 @@ func (a *Ahead) needed() int { return a.want - len(a.ready) - a.making }
 
 // run makes keys while there is need.
 func (a *Ahead) run() {
+	if a.Busy != nil {
+		defer a.Busy()()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer func() { a.running-- }()

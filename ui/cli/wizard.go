@@ -138,12 +138,9 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	if err != nil {
 		return err
 	}
-	// Two threads beside the cores: keys that are made in the background run in
-	// slices of 10 ms, and a key press must not wait behind them.
-	runtime.GOMAXPROCS(runtime.NumCPU() + 2)
-	runner := &install.Runner{World: w, SavePath: save}
+	runner, threads := &install.Runner{World: w, SavePath: save}, &threads{}
 	o := wizard.Options{
-		Runner: runner, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
+		Runner: threaded{runner, threads}, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
 		PlanPath: save, Demo: demo, Far: a.far(), Resumed: f.resume, In: a.In, Out: out, Theme: style,
 		NewPassphrase: install.NewPassphrase,
 		Compare:       func(p *flow.Prepared, path string) flow.Difference { return install.Compare(w, p, path) },
@@ -159,6 +156,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 		o.Effects = append(o.Effects, o.State.Apply(*sealing)...)
 	}
 	ahead := issue.NewAhead(0)
+	ahead.Busy = threads.more
 	defer ahead.Close()
 	w.Keys, runner.Ahead = ahead, ahead
 	result, err := wizard.Run(c.Context(), o)

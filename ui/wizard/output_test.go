@@ -310,3 +310,26 @@ func TestOutputPassesOtherSequencesThroughAndForgets(t *testing.T) {
 		t.Errorf("written: %q", got)
 	}
 }
+
+// A frame that is the same again is told from the one before, and nothing of it
+// is sent.
+func TestAFrameThatIsTheSameAgainSendsNothing(t *testing.T) {
+	lib, o, f := &library{w: 20}, &output{width: 20}, &frames{}
+	if _, known := o.less(lib.frame(f.mark("one\ntwo"))); !known {
+		t.Fatal("no frame")
+	}
+	before := "one\ntwo"
+	for i := range 5 {
+		frame := f.mark("one\ntwo")
+		if frame == before {
+			t.Errorf("frame %d is the one before", i)
+		}
+		before = frame
+		if less, known := o.less(lib.frame(frame)); !known || less != "" {
+			t.Errorf("frame %d sends %q, %v", i, less, known)
+		}
+	}
+	if less, _ := o.less(lib.frame(f.mark("one\nthree"))); !strings.Contains(less, "three") {
+		t.Errorf("another frame sends %q", less)
+	}
+}

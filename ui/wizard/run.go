@@ -138,16 +138,16 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Resumed {
 		start = tea.Batch(start, r.forwards())
 	}
-	frames := framesPerSecond
+	rate := framesPerSecond
 	if o.Far {
-		frames, r.tick = farFrames, farPause
+		rate, r.tick = farFrames, farPause
 	}
 	in, connect := terminalInput(o.In)
 	out := &output{File: o.Out}
 	r.resized = out.Invalidate
 	p := tea.NewProgram(
-		starting{r, start}, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(),
-		tea.WithFPS(frames), tea.WithoutSignalHandler(),
+		shown{r, start, &frames{}}, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(),
+		tea.WithFPS(rate), tea.WithoutSignalHandler(),
 	)
 	connect(p)
 	stop := forward(ctx, p)
@@ -187,13 +187,44 @@ func terminalInput(in *os.File) (_ io.Reader, connect func(*tea.Program)) {
 	return r, func(p *tea.Program) { r.send = p.Send }
 }
 
-// starting is the root with the commands of its first moment.
-type starting struct {
+// shown is the root as the library runs it, with the commands of its first moment.
+type shown struct {
 	*root
-	cmd tea.Cmd
+	cmd    tea.Cmd
+	frames *frames
 }
 
-func (s starting) Init() tea.Cmd { return s.cmd }
+// Init gives the commands of the first moment.
+func (s shown) Init() tea.Cmd { return s.cmd }
+
+// Update is the root's.
+func (s shown) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	_, cmd := s.root.Update(msg)
+	return s, cmd
+}
+
+// View is the root's, marked where it is the same again.
+func (s shown) View() string { return s.frames.mark(s.root.View()) }
+
+// frames knows the frame before. The library draws none that is the same again,
+// but until there is another it copies that one at each tick of its clock to find
+// out, a megabyte a second. So it gets a sequence behind it that changes nothing:
+// it is drawn, output sends nothing of it, and it is done with.
+type frames struct {
+	last  string
+	times int // that it came again
+}
+
+// frameMarks is how many marks there are: between two ticks several frames may
+// come, and the last of them must not be the one that was drawn.
+const frameMarks = 32
+
+func (f *frames) mark(frame string) string {
+	if f.times++; frame != f.last {
+		f.last, f.times = frame, 0
+	}
+	return frame + strings.Repeat("\x1b[m", f.times%frameMarks)
+}
 
 // forward hands signals to the program until the function that it returns is called.
 func forward(ctx context.Context, p *tea.Program) (stop func()) {
