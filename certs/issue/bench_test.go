@@ -8,7 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
+	"fmt"
 	"math/big"
 	"slices"
 	"sync"
@@ -17,28 +17,77 @@ import (
 	"time"
 
 	"certwright/certs/issue"
+	"certwright/certs/topology"
 )
 
 // BenchmarkIssueRatio takes ours and the floor in turns, so that a busy
 // machine bears on both alike, and reports the ratio of their medians
 // ("x/floor"; the goal is 1.15). Absolute times are BenchmarkIssue's.
 func BenchmarkIssueRatio(b *testing.B) {
-	topo := tectonic(b, nil)
-	for _, a := range []issue.Algorithm{issue.ECDSAP256, issue.RSA2048} {
-		b.Run(string(a), func(b *testing.B) {
-			var ours, theirs []time.Duration
-			for b.Loop() {
-				start := time.Now()
-				r := request(topo)
-				r.Algorithm = a
-				all(b, r)
-				between := time.Now()
-				floor(b, func() crypto.Signer { return floorKey(b, a) })
-				ours, theirs = append(ours, between.Sub(start)), append(theirs, time.Since(between))
-			}
-			b.ReportMetric(float64(median(ours))/float64(median(theirs)), "x/floor")
-		})
+	for _, w := range worlds(b) {
+		for _, a := range []issue.Algorithm{issue.ECDSAP256, issue.RSA2048} {
+			b.Run(w.name+"/"+string(a), func(b *testing.B) {
+				var ours, theirs []time.Duration
+				for b.Loop() {
+					start := time.Now()
+					all(b, w.request(a))
+					between := time.Now()
+					w.floor(b, func() crypto.Signer { return floorKey(b, a) })
+					ours, theirs = append(ours, between.Sub(start)), append(theirs, time.Since(between))
+				}
+				b.ReportMetric(float64(median(ours))/float64(median(theirs)), "x/floor")
+			})
+		}
 	}
+}
+
+// world is a set that is issued whole, and how much the floor makes of each kind.
+type world struct {
+	name string
+	topo *topology.Topology
+	root bool // above the CAs
+	// cas and leaves are what the floor signs too: certificates with the same
+	// names and extensions. bare are keys without one.
+	cas, leaves []*x509.Certificate
+	bare        int
+}
+
+// worlds are the sets of Tectonic and of a Kubernetes cluster of three control
+// planes and five workers.
+func worlds(b *testing.B) []world {
+	var nodes []topology.Node
+	for i, role := range []topology.Role{topology.ControlPlane, topology.ControlPlane, topology.ControlPlane, topology.Worker, topology.Worker, topology.Worker, topology.Worker, topology.Worker} {
+		nodes = append(nodes, topology.Node{Name: fmt.Sprintf("node-%d", i), Role: role, Addresses: []string{fmt.Sprintf("10.0.0.%d", 10+i)}})
+	}
+	p := profile(b, "kubernetes")
+	p.Algorithms = nil
+	kubernetes, problems := topology.ResolveNodes(p, nil, nodes)
+	for _, problem := range problems {
+		b.Fatal(problem)
+	}
+	out := []world{{name: "tectonic", topo: tectonic(b, nil)}, {name: "kubernetes", topo: kubernetes}}
+	for i := range out {
+		w := &out[i]
+		set := all(b, w.request(issue.ECDSAP256))
+		w.root = set.Root != nil
+		for _, pair := range set.Pairs {
+			switch leaf := pair.Leaf(); {
+			case leaf == nil:
+				w.bare++
+			case leaf.IsCA:
+				w.cas = append(w.cas, leaf)
+			default:
+				w.leaves = append(w.leaves, leaf)
+			}
+		}
+	}
+	return out
+}
+
+func (w *world) request(a issue.Algorithm) issue.Request {
+	r := request(w.topo)
+	r.Algorithm = a
+	return r
 }
 
 func median(ds []time.Duration) time.Duration {
@@ -53,35 +102,33 @@ func median(ds []time.Duration) time.Duration {
 //
 //	go test -run - -bench Issue -benchtime 40x ./certs/issue
 func BenchmarkIssue(b *testing.B) {
-	topo := tectonic(b, nil)
+	w := worlds(b)[0]
 	for _, a := range []issue.Algorithm{issue.ECDSAP256, issue.RSA2048} {
 		b.Run("tectonic/"+string(a), func(b *testing.B) {
 			for b.Loop() {
-				r := request(topo)
-				r.Algorithm = a
-				all(b, r)
+				all(b, w.request(a))
 			}
 		})
 		b.Run("floor/"+string(a), func(b *testing.B) {
 			for b.Loop() {
-				floor(b, func() crypto.Signer { return floorKey(b, a) })
+				w.floor(b, func() crypto.Signer { return floorKey(b, a) })
 			}
 		})
-		ready := make([]crypto.Signer, 13)
+		ready := make([]crypto.Signer, w.keys())
 		for i := range ready {
 			ready[i] = floorKey(b, a)
 		}
 		b.Run("tectonic-keys-ready/"+string(a), func(b *testing.B) {
 			for b.Loop() {
-				r := request(topo)
-				r.Algorithm, r.Keys = a, &readyKeys{keys: ready}
+				r := w.request(a)
+				r.Keys = &readyKeys{keys: ready}
 				all(b, r)
 			}
 		})
 		b.Run("floor-keys-ready/"+string(a), func(b *testing.B) {
 			for b.Loop() {
 				keys := &readyKeys{keys: ready}
-				floor(b, func() crypto.Signer { k, _ := keys.Key(b.Context(), a); return k })
+				w.floor(b, func() crypto.Signer { k, _ := keys.Key(b.Context(), a); return k })
 			}
 		})
 	}
@@ -110,18 +157,22 @@ func floorKey(b *testing.B, a issue.Algorithm) crypto.Signer {
 	return key
 }
 
-// floor makes 13 keys and 12 certificates, each CA before what it signs: a
-// root, three CAs, eight leaves, and a key pair.
-func floor(b *testing.B, key func() crypto.Signer) {
+// keys is how many the world has, with one for a root if it has that or not.
+func (w *world) keys() int { return 1 + len(w.cas) + len(w.leaves) + w.bare }
+
+// floor makes as many keys, and certificates with the same in them, each CA
+// before what it signs: GenerateKey and CreateCertificate, and nothing else.
+func (w *world) floor(b *testing.B, key func() crypto.Signer) {
 	type signer struct {
 		cert *x509.Certificate
 		key  crypto.Signer
 	}
-	template := func(name string, ca bool) *x509.Certificate {
+	template := func(like *x509.Certificate) *x509.Certificate {
 		serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 		return &x509.Certificate{
-			SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now, NotAfter: now.Add(time.Hour),
-			IsCA: ca, BasicConstraintsValid: true,
+			SerialNumber: serial, Subject: like.Subject, NotBefore: like.NotBefore, NotAfter: like.NotAfter,
+			IsCA: like.IsCA, BasicConstraintsValid: true, KeyUsage: like.KeyUsage, ExtKeyUsage: like.ExtKeyUsage,
+			DNSNames: like.DNSNames, IPAddresses: like.IPAddresses, URIs: like.URIs,
 		}
 	}
 	sign := func(t *x509.Certificate, k crypto.Signer, by *signer) *signer {
@@ -139,12 +190,19 @@ func floor(b *testing.B, key func() crypto.Signer) {
 		}
 		return &signer{c, k}
 	}
-	var keys [13]crypto.Signer
-	spread(len(keys), func(i int) { keys[i] = key() })
-	root := sign(template("root", true), keys[0], nil)
-	var cas [3]*signer
-	spread(3, func(i int) { cas[i] = sign(template(string(rune('a'+i)), true), keys[1+i], root) })
-	spread(8, func(i int) { sign(template("leaf", false), keys[4+i], cas[i%3]) })
+	keys := make([]crypto.Signer, w.keys())
+	var root *signer
+	first := 1
+	if w.root {
+		first = 0
+	}
+	spread(len(keys)-first, func(i int) { keys[first+i] = key() })
+	if w.root {
+		root = sign(template(w.cas[0]), keys[0], nil)
+	}
+	cas := make([]*signer, len(w.cas))
+	spread(len(cas), func(i int) { cas[i] = sign(template(w.cas[i]), keys[1+i], root) })
+	spread(len(w.leaves), func(i int) { sign(template(w.leaves[i]), keys[1+len(cas)+i], cas[i%len(cas)]) })
 }
 
 // spread runs f on all cores.

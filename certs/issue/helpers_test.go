@@ -23,9 +23,12 @@ import (
 // now is the clock of all tests here.
 var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-func tectonicProfile(t testing.TB) *topology.Profile {
+func tectonicProfile(t testing.TB) *topology.Profile { return profile(t, "tectonic") }
+
+// profile is one of those that are built in.
+func profile(t testing.TB, name string) *topology.Profile {
 	t.Helper()
-	data, err := os.ReadFile("../../assets/profiles/tectonic.yaml")
+	data, err := os.ReadFile("../../assets/profiles/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
