@@ -137,6 +137,9 @@ func (m *Model) listed(n *Node) []*Call {
 			out = append(out, c)
 		}
 	}
+	if len(out) == 0 { // none of its own was tried: what all of its kind do
+		return m.groups
+	}
 	for _, g := range m.groups {
 		if !g.involves(n) {
 			out = append(out, g)

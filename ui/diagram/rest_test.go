@@ -137,3 +137,14 @@ func TestExportsOfAnOutlineCountTheWhole(t *testing.T) {
 		t.Errorf("JSON has %d certificates, want %d", got, want)
 	}
 }
+
+func TestCallsOfANodeThatWasNotTried(t *testing.T) {
+	_, outline := outlined(t, 600)
+	var text []string
+	for _, r := range diagram.CallRows(outline, diagram.CallOptions{Width: 100, Node: outline.Node("kube/kubelet-server@worker-432")}) {
+		text = append(text, r.Text())
+	}
+	if all := strings.Join(text, "\n"); !strings.Contains(all, "kubelet server ×600") || !strings.Contains(all, "kubelet client ×600") {
+		t.Errorf("calls of its kind are left out:\n%s", all)
+	}
+}

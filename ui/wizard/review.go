@@ -19,6 +19,7 @@ type reviewScreen struct {
 	*Env
 	of       *flow.Prepared // what rows were made from
 	rows     []fileRow
+	were     int // rows of the set before, while it is made anew
 	folded   map[string]bool
 	unfolded map[string]bool
 	cursor   int
@@ -170,7 +171,7 @@ func (s *reviewScreen) Update(msg tea.Msg) tea.Cmd {
 	case key.Matches(k, keyWrite):
 		return s.write()
 	case key.Matches(k, keyMoveRow):
-		s.cursor = moved(k, s.cursor, len(s.rows), 10)
+		s.cursor = moved(k, s.cursor, max(len(s.rows), s.were), 10)
 	case key.Matches(k, keyCAKeys) && s.Flow.MakesCAs():
 		s.openCAKeys()
 	case key.Matches(k, keyDiff):
@@ -223,7 +224,7 @@ func (s *reviewScreen) typeConfirm(k tea.KeyMsg) tea.Cmd {
 	case !k.Paste && key.Matches(k, keyConfirm):
 		return s.Do(flow.Next{})
 	case !k.Paste && key.Matches(k, keyMoveFile):
-		s.cursor = moved(k, s.cursor, len(s.rows), 10)
+		s.cursor = moved(k, s.cursor, max(len(s.rows), s.were), 10)
 		return nil
 	case s.confirm.Update(k):
 		return s.Do(flow.Confirm{Typed: s.confirm.Value()})
@@ -304,6 +305,9 @@ func (s *reviewScreen) sync() {
 	p, _ := s.Flow.Prepared()
 	if p == s.of {
 		return
+	}
+	if s.were = 0; p == nil {
+		s.were = len(s.rows) // keys that move the cursor hold for the set that comes
 	}
 	s.of, s.full = p, nil
 	s.build()

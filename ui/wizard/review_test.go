@@ -104,3 +104,24 @@ func TestTheTopologyIsWrittenToAFileOfOnesChoice(t *testing.T) {
 	}
 	d.press("e", "ctrl+u").write("a.png").press("enter").shows("no format ends so").press("esc").at(flow.StepTopology)
 }
+
+// A key that is pressed while the set is made anew is for the rows that come.
+func TestTheCursorMovesWhileTheSetIsMadeAnew(t *testing.T) {
+	d := reviewing(t, setup{}).press("down", "down")
+	s, _ := d.root.screen().(*reviewScreen)
+	at := s.cursor
+	set := d.root.do(flow.SetOutput{Dir: "elsewhere"})
+	d.press("down", "down", "up")
+	d.run(set)
+	d.shows("elsewhere")
+	if s.cursor != at+1 {
+		t.Errorf("the cursor is on row %d, want %d", s.cursor, at+1)
+	}
+	set = d.root.do(flow.SetOutput{Dir: "again"})
+	d.press("end")
+	d.run(set)
+	d.shows("again")
+	if want := len(s.rows) - 1; s.cursor != want || want < 5 {
+		t.Errorf("the cursor is on row %d, want %d", s.cursor, want)
+	}
+}
