@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,22 +30,16 @@ var noOpenat2 atomic.Bool
 // then says what is wrong, and follows the links that it may follow.
 func openBeneath(dir *os.File, name string, flag int, perm fs.FileMode) *os.File {
 	create := flag&os.O_CREATE != 0
-	if noOpenat2.Load() || create && flag&os.O_EXCL == 0 {
+	if create && flag&os.O_EXCL == 0 {
 		return nil
 	}
-	how := unix.OpenHow{
-		Flags:   uint64(flag | unix.O_CLOEXEC | unix.O_NOFOLLOW),
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
-	}
+	mode := fs.FileMode(0)
 	if create {
-		how.Flags &^= oNonblock // for FIFOs, and this is a new file
-		how.Mode = uint64(perm.Perm())
+		flag &^= oNonblock // for FIFOs, and this is a new file
+		mode = perm.Perm()
 	}
-	fd, err := unix.Openat2(int(dir.Fd()), name, &how)
-	if errors.Is(err, unix.ENOSYS) {
-		noOpenat2.Store(true)
-	}
-	if err != nil {
+	fd, ok := openat2(dir, name, flag, mode)
+	if !ok {
 		return nil
 	}
 	var s unix.Stat_t
@@ -53,6 +48,50 @@ func openBeneath(dir *os.File, name string, flag int, perm fs.FileMode) *os.File
 		return nil
 	}
 	return os.NewFile(uintptr(fd), filepath.Join(dir.Name(), name))
+}
+
+func openat2(dir *os.File, name string, flag int, mode fs.FileMode) (fd int, ok bool) {
+	if noOpenat2.Load() {
+		return -1, false
+	}
+	fd, err := unix.Openat2(int(dir.Fd()), name, &unix.OpenHow{
+		Flags: uint64(flag | unix.O_CLOEXEC | unix.O_NOFOLLOW), Mode: uint64(mode),
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if errors.Is(err, unix.ENOSYS) {
+		noOpenat2.Store(true)
+	}
+	return fd, err == nil
+}
+
+// imageBeneath reads a regular file back by four calls of the system: 50,000 of
+// them are compared after a sync. It knows nothing of all else, and of a file that
+// cannot be read: who then opens it in the usual way finds out.
+func imageBeneath(dir *os.File, name string) (is image, known bool) {
+	fd, ok := openat2(dir, name, os.O_RDONLY|oNonblock, 0)
+	if !ok {
+		return image{}, false
+	}
+	defer unix.Close(fd)
+	var s unix.Stat_t
+	if unix.Fstat(fd, &s) != nil || s.Mode&unix.S_IFMT != unix.S_IFREG {
+		return image{}, false
+	}
+	is = image{size: s.Size, mode: fs.FileMode(s.Mode & 0o777)}
+	var err error
+	is.sum, err = digestOf(descriptor(fd), s.Size)
+	return is, err == nil
+}
+
+// descriptor reads an open file that is nobody else's.
+type descriptor int
+
+func (d descriptor) Read(b []byte) (int, error) {
+	n, err := unix.Read(int(d), b)
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	return max(n, 0), err
 }
 
 // flock takes an open file description lock, which NFS honours too and which

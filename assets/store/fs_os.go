@@ -128,6 +128,14 @@ func (r *rootFS) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, 
 	return f, nil
 }
 
+// image is a regular file as it lies there, when that can be had quickly.
+func (r *rootFS) image(name string) (image, bool) {
+	if r.dir == nil {
+		return image{}, false
+	}
+	return imageBeneath(r.dir, name)
+}
+
 // openDir is Open for what is a directory in all likelihood.
 func (r *rootFS) openDir(name string) (afero.File, error) {
 	f, err := r.root.OpenFile(name, os.O_RDONLY|oNonblock, 0)

@@ -52,3 +52,5 @@ func closed(dir string) bool {
 func openBeneath(*os.File, string, int, fs.FileMode) *os.File { return nil }
 
 func mountedBeneath(*os.File, string) (mounted, known bool) { return false, false }
+
+func imageBeneath(*os.File, string) (image, bool) { return image{}, false }

@@ -40,3 +40,5 @@ func closed(string) bool { return false }
 func openBeneath(*os.File, string, int, fs.FileMode) *os.File { return nil }
 
 func mountedBeneath(*os.File, string) (mounted, known bool) { return false, false }
+
+func imageBeneath(*os.File, string) (image, bool) { return image{}, false }
