@@ -12,6 +12,20 @@ import (
 type Memory struct {
 	mu    sync.Mutex
 	known map[[2][sha256.Size]byte]*remembered
+	count Count
+}
+
+// Count is what a Memory was good for.
+type Count struct {
+	Checked  int // signatures that were checked, each the time of a verification
+	Recalled int // times that a verdict was there already
+}
+
+// Count is what it was good for so far. What Verified noted was not checked here.
+func (m *Memory) Count() Count {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.count
 }
 
 // remembered is a verdict; whoever finds one that is not there yet waits.
@@ -53,6 +67,9 @@ func (m *Memory) verdict(child, parent *node, check func() verdict) (v verdict, 
 	if !known {
 		r = &remembered{done: make(chan struct{})}
 		m.known[key] = r
+		m.count.Checked++
+	} else {
+		m.count.Recalled++
 	}
 	m.mu.Unlock()
 	if known {

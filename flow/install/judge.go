@@ -90,6 +90,7 @@ func (j *folderJudge) run(ctx context.Context, workers int) error {
 	}
 	j.merge(whole)
 	j.configs()
+	l.Signatures = j.memory.Count()
 	return nil
 }
 
@@ -145,6 +146,7 @@ func (j *folderJudge) authorities() {
 		for _, c := range doc.X509() {
 			if h := sha256.Sum256(c.Raw); !j.roots[h] && selfSigned(c) {
 				j.roots[h] = true
+				j.memory.Verified(c, c)
 			}
 		}
 	}

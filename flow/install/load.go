@@ -29,6 +29,9 @@ type Loaded struct {
 	Set *certs.Set
 	// Findings are those of the whole; each slot has its own.
 	Findings []check.Finding
+	// Signatures counts those that were checked for all judgements together:
+	// each certificate's by its issuer once, in however many files and slots it is.
+	Signatures check.Count
 }
 
 // LoadedSlot is one slot of a Loaded.
