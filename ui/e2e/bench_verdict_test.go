@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,5 +112,91 @@ func BenchmarkPtyVerdict(b *testing.B) {
 			spread(b, "verdict", took)
 			spread(b, "without-pause", bare)
 		})
+	}
+}
+
+// BenchmarkPtyFolder fills the fields of 5,000 nodes from the folder of a whole
+// set, some 10,000 certificates and their keys, and presses keys while it is
+// read, sorted and judged.
+func BenchmarkPtyFolder(b *testing.B) {
+	dir := fleet(b, 5000)
+	if out, err := exec.Command(program, "apply", "-f", filepath.Join(dir, "plan.yaml"), "--out", filepath.Join(dir, "set")).CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	plan := "apiVersion: certwright/v1\nprofile: kubernetes\nfacts: {cluster.name: demo}\nnodes: {from: nodes.csv}\n" +
+		"components: {etcd: {mode: bring-certs}, kube: {mode: bring-certs}, front-proxy: {mode: bring-certs}}\n"
+	if err := os.WriteFile(filepath.Join(dir, "brought.yaml"), []byte(plan), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	var keys, filled, judged []time.Duration
+	var peak int64
+	for range b.N {
+		m := measure(b, 80, 24, false, dir, nil, program, "--config", "brought.yaml")
+		for _, step := range []string{"[Profile]", "[Facts]", "[Components]"} {
+			m.until(step)
+			m.quiet(100 * time.Millisecond)
+			m.send("\r")
+		}
+		m.until("[Certs]")
+		m.quiet(100 * time.Millisecond)
+		m.send("dt\x15set")
+		m.quiet(200 * time.Millisecond)
+		from := m.send("\r")
+		m.until("reading")
+		took, at := m.keysUntil("fields", "?", "\x1b")
+		keys, filled = append(keys, took...), append(filled, at.Sub(from))
+		m.send("\r") // closes the list of what went where
+		took, at = m.keysUntil("usable.", "?", "\x1b")
+		keys, judged = append(keys, took...), append(judged, at.Sub(from))
+		_, p := m.end()
+		peak = max(peak, p)
+	}
+	b.ReportMetric(float64(peak)/(1<<20), "MiB-peak")
+	spread(b, "repaint-busy", keys)
+	spread(b, "filled", filled)
+	spread(b, "judged", judged)
+}
+
+// keysUntil presses a key and one that undoes it in turn, each when the one
+// before was answered, until a text was shown. It gives what each press took, and
+// when the text came.
+func (m *meter) keysUntil(text, do, undo string) (took []time.Duration, at time.Time) {
+	m.b.Helper()
+	presses := []string{do, undo}
+	var all strings.Builder
+	limit := time.Now().Add(patience)
+	for i := 0; ; i++ {
+		from := m.send(presses[i%2])
+		answered := false
+		for wait := time.After(50 * time.Millisecond); ; {
+			select {
+			case c, open := <-m.chunks:
+				if !open || time.Now().After(limit) {
+					m.b.Fatalf("no %q", text)
+				}
+				if !answered {
+					took, answered = append(took, c.at.Sub(from)), true
+				}
+				all.Write(c.data)
+				if strings.Contains(style.ReplaceAllString(all.String(), ""), text) {
+					if i%2 == 0 {
+						m.quiet(100 * time.Millisecond)
+						m.send(undo)
+						m.quiet(100 * time.Millisecond)
+					}
+					return took, c.at
+				}
+				continue
+			case <-wait:
+				if !answered {
+					wait = time.After(50 * time.Millisecond)
+					if time.Now().After(limit) {
+						m.b.Fatalf("no %q", text)
+					}
+					continue
+				}
+			}
+			break
+		}
 	}
 }
