@@ -305,6 +305,8 @@ type fileJSON struct {
 type handshakesJSON struct {
 	Total  int               `json:"total"`
 	Failed []prove.Handshake `json:"failed"`
+	// Sampled says which connections of many nodes were tried; absent when all were.
+	Sampled string `json:"sampled,omitempty"`
 }
 
 // applied prints what an apply came to, and returns the error that decides the
@@ -386,7 +388,9 @@ func appliedSummary(p *flow.Prepared, r *flow.Receipt, dryRun bool, err error) a
 	if p != nil {
 		out.Findings = append(out.Findings, p.Findings...)
 		out.Notes = append(out.Notes, p.Notes...)
-		out.Handshakes.Total = len(p.Handshakes)
+		if out.Handshakes.Total = len(p.Handshakes); out.Handshakes.Total > 0 {
+			out.Handshakes.Sampled = prove.Sampled(p.Topology)
+		}
 		out.Handshakes.Failed = append(out.Handshakes.Failed, prove.Failed(p.Handshakes)...)
 		out.Dir = p.Survey.Dir
 		whats := map[string]flow.What{}
