@@ -93,7 +93,7 @@ func Prepare(ctx context.Context, w *World, a *flow.Answers, keep *flow.Prepared
 	if progress == nil {
 		progress = func(flow.Progress) {}
 	}
-	if a = outline(a); a.Topology.Here != nil {
+	if a = outline(a); a.Topology.Here != nil && !w.Stays {
 		defer spend(w.Earlier)()
 	}
 	p := &flow.Prepared{Topology: a.Topology}

@@ -61,6 +61,9 @@ type World struct {
 	// Parse is material.Parse when nil. Who has parsed the same bytes already can
 	// give what came of it instead.
 	Parse func(material.Input) *material.Document
+	// Stays says that the program goes on when a set is made: the memory that
+	// Prepare lets garbage lie in would stay its own.
+	Stays bool
 	// Draw makes the pictures that are written beside a set; nil makes none.
 	// Drawing is a matter of the user interface, so it comes from above.
 	Draw      func(p *flow.Prepared, answers *plan.Plan, now time.Time) ([]layout.File, error)

@@ -158,7 +158,7 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	ahead := issue.NewAhead(0)
 	ahead.Busy = threads.more
 	defer ahead.Close()
-	w.Keys, runner.Ahead = ahead, ahead
+	w.Keys, runner.Ahead, w.Stays = ahead, ahead, true
 	result, err := wizard.Run(c.Context(), o)
 	if result.Text != "" {
 		a.printf("%s", result.Text)

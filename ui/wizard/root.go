@@ -8,6 +8,7 @@ import (
 
 	"certwright/certs/topology"
 	"certwright/flow"
+	"certwright/flow/plan"
 	"certwright/ui/theme"
 )
 
@@ -188,7 +189,11 @@ func (r *root) arrive() tea.Cmd {
 	}
 	r.at = r.env.Flow.At()
 	r.nudged, r.help, r.said = false, nil, Status{}
-	return r.screen().Open()
+	open := r.screen().Open()
+	if nodes, _ := r.env.Flow.Nodes(); len(nodes) > plan.Many {
+		return tea.Batch(open, r.tidy()) // the step before may have listed all of them
+	}
+	return open
 }
 
 // slotsOpen says that what came from files is on screen, so that a change on

@@ -165,7 +165,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 // steadyGC is how much garbage may lie beside what is in use, in percent: a
 // screen that somebody reads has time to collect it, and the set of a large
 // cluster is some megabytes already.
-const steadyGC = 50
+const steadyGC = 33
 
 // firstFrame gives a wait that ends when the first frame was drawn. Until then
 // nothing else is to use the processor, the garbage collector neither: the
