@@ -189,11 +189,12 @@ func (l *lister) siblings(parent *Node, children []*Node) []Line {
 		}
 		left := l.left(k)
 		for i := range r.t.Nodes {
-			switch c := own[r.t.Nodes[i].Name]; {
-			case c != nil && l.shows(c):
+			if !r.here[i] {
+				if left.n > 0 && r.has(k, i) && left.is(i) {
+					out = append(out, Line{rest: r, kind: k, at: i})
+				}
+			} else if c := own[r.t.Nodes[i].Name]; c != nil && l.shows(c) {
 				out = append(out, Line{node: c})
-			case c == nil && left.n > 0 && r.has(k, i) && left.is(i):
-				out = append(out, Line{rest: r, kind: k, at: i})
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 type rest struct {
 	b     *builder
 	t     *topology.Topology
-	here  map[string]bool // the nodes that are in the tree
+	here  []bool // of the table, which nodes are in the tree
 	kinds []*restKind
 	ready []restChunk // what was made last, the newest behind
 }
@@ -47,9 +47,13 @@ func (b *builder) leftOut() {
 	if t.Here == nil {
 		return
 	}
-	r := &rest{b: b, t: t, here: make(map[string]bool, len(t.Here))}
+	r := &rest{b: b, t: t, here: make([]bool, len(t.Nodes))}
+	here := make(map[string]bool, len(t.Here))
 	for _, n := range t.Here {
-		r.here[n.Name] = true
+		here[n.Name] = true
+	}
+	for i := range t.Nodes {
+		r.here[i] = here[t.Nodes[i].Name]
 	}
 	for i := range t.Slots {
 		s := &t.Slots[i]
@@ -77,8 +81,7 @@ func (b *builder) leftOut() {
 
 // has says whether a node of the table has the slot and is not in the tree.
 func (r *rest) has(k *restKind, i int) bool {
-	n := &r.t.Nodes[i]
-	return k.spec.Per.Copied(*n) && !r.here[n.Name]
+	return !r.here[i] && k.spec.Per.Copied(r.t.Nodes[i])
 }
 
 // below counts what is left out directly below a node; nil is the top.
@@ -164,9 +167,9 @@ func (r *rest) chunk(at int) restChunk {
 		return c
 	}
 	var some []topology.Node
-	for _, n := range r.t.Nodes[at:min(at+restNodes, len(r.t.Nodes))] {
-		if !r.here[n.Name] {
-			some = append(some, n)
+	for i := at; i < min(at+restNodes, len(r.t.Nodes)); i++ {
+		if !r.here[i] {
+			some = append(some, r.t.Nodes[i])
 		}
 	}
 	c := restChunk{at, r.make(some)}
@@ -258,9 +261,13 @@ func (r *rest) searched(k *restKind) []restText {
 			continue
 		}
 		for _, text := range append([]string{n.Title, n.ID, n.Subject}, n.Names...) {
-			if t := restText(marks.Replace(strings.ToLower(text))); !slices.Contains(k.texts, t) {
-				k.texts = append(k.texts, t)
-			}
+			k.texts = append(k.texts, restText(marks.Replace(strings.ToLower(text))))
+		}
+	}
+	slices.SortFunc(k.texts, func(a, b restText) int { return len(b) - len(a) })
+	for i := len(k.texts) - 1; i >= 0; i-- { // what another holds it finds too
+		if slices.ContainsFunc(k.texts[:i], func(t restText) bool { return strings.Contains(string(t), string(k.texts[i])) }) {
+			k.texts = slices.Delete(k.texts, i, i+1)
 		}
 	}
 	return k.texts
@@ -293,6 +300,16 @@ func (r *rest) hits(k *restKind, find string) (hit func(i int) bool, n int) {
 	return func(i int) bool { return found[i] }, n
 }
 
+// mark is where the first mark stands, -1 when there is none.
+func mark(text string) int {
+	for i := range len(text) {
+		if text[i] <= markAddress {
+			return i
+		}
+	}
+	return -1
+}
+
 // holds says whether the text of a node holds another, which has no marks. buf
 // is what it may work in.
 func (t restText) holds(find string, n *topology.Node, buf []byte) (bool, []byte) {
@@ -302,16 +319,17 @@ func (t restText) holds(find string, n *topology.Node, buf []byte) (bool, []byte
 	}
 	for _, a := range addresses {
 		buf = buf[:0]
-		for i := range len(t) {
-			switch t[i] {
-			case markName:
+		rest := string(t)
+		for i := mark(rest); i >= 0; i = mark(rest) {
+			buf = append(buf, rest[:i]...)
+			if rest[i] == markName {
 				buf = append(buf, n.Name...)
-			case markAddress:
+			} else {
 				buf = append(buf, a...)
-			default:
-				buf = append(buf, t[i])
 			}
+			rest = rest[i+1:]
 		}
+		buf = append(buf, rest...)
 		if bytes.Contains(buf, []byte(find)) {
 			return true, buf
 		}
