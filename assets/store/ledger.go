@@ -72,6 +72,9 @@ func (l *ledger) put(e Entry, s state) error {
 	if e.NotAfter != nil {
 		n.end, n.nanos = e.NotAfter.Unix(), int32(e.NotAfter.Nanosecond())
 	}
+	for len(l.lines) < len(l.files.list)-1 { // a file whose path was taken and that was refused then
+		l.lines = append(l.lines, line{nanos: none, state: unlisted})
+	}
 	l.lines = append(l.lines, n)
 	return nil
 }
@@ -136,7 +139,7 @@ func (l *ledger) count(s state) int {
 // in says whether a file of exactly this path is in a state.
 func (l *ledger) in(p string, s state) bool {
 	i := l.file(p)
-	return i >= 0 && l.lines[i].state&s != 0
+	return i >= 0 && i < len(l.lines) && l.lines[i].state&s != 0
 }
 
 // entries are the lines of the manifest, by path.
