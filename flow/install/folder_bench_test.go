@@ -78,8 +78,12 @@ func fleetFolder(b testing.TB, n int) (string, *topology.Topology, int) {
 // their keys beside them and without. The floor reads and parses the same files
 // and checks one signature of each certificate, on all cores, and nothing else.
 func BenchmarkLoadFloor(b *testing.B) {
+	nodes := 5000
+	if testing.Short() {
+		nodes = 300
+	}
 	for _, keys := range []bool{true, false} {
-		dir, topo, certificates := fleetFolder(b, 5000)
+		dir, topo, certificates := fleetFolder(b, nodes)
 		if !keys {
 			dropKeys(b, dir)
 		}

@@ -117,9 +117,13 @@ func BenchmarkPtyVerdict(b *testing.B) {
 
 // BenchmarkPtyFolder fills the fields of 5,000 nodes from the folder of a whole
 // set, some 10,000 certificates and their keys, and presses keys while it is
-// read, sorted and judged.
+// read, sorted and judged. Where time is short there are 300 nodes.
 func BenchmarkPtyFolder(b *testing.B) {
-	dir := fleet(b, 5000)
+	nodes := 5000
+	if testing.Short() {
+		nodes = 300
+	}
+	dir := fleet(b, nodes)
 	if out, err := exec.Command(program, "apply", "-f", filepath.Join(dir, "plan.yaml"), "--out", filepath.Join(dir, "set")).CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
