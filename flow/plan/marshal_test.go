@@ -11,7 +11,9 @@ import (
 
 // A table that is written without the encoder is what the encoder writes.
 func TestATableOfNodesIsWhatTheEncoderWrites(t *testing.T) {
-	plain := 0
+	if !plainNode(topology.Node{Name: "node-00001", Role: topology.Worker, Addresses: []string{"10.0.0.1", "10.1.0.1"}}) {
+		t.Error("what most nodes are takes the slow way")
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.OneOf(rapid.StringMatching(`[a-z][a-z0-9.-]{0,12}`), rapid.String(), rapid.SampledFrom([]string{"false", "falsehood", "1e1000", "nulls.", "infinity"}))
 		address := rapid.OneOf(rapid.StringMatching(`(10|1)\.[0-9]{1,3}\.0\.[0-9]{1,3}`), rapid.SampledFrom([]string{"fd00::1", "", "1.2", "::ffff:1.2.3.4"}))
@@ -20,9 +22,6 @@ func TestATableOfNodesIsWhatTheEncoderWrites(t *testing.T) {
 			Role:      rapid.SampledFrom([]topology.Role{topology.ControlPlane, topology.Worker, "", "other"}).Draw(t, "role"),
 			Addresses: rapid.SliceOfN(address, 0, 3).Draw(t, "addresses"),
 		}}
-		if plainNode(nodes[0]) {
-			plain++
-		}
 		var want bytes.Buffer
 		err := encodeNodes(&want, nodes)
 		got, gotErr := nodeTable(nodes)
@@ -30,7 +29,4 @@ func TestATableOfNodesIsWhatTheEncoderWrites(t *testing.T) {
 			t.Fatalf("got\n%s\nwant\n%s%v %v", got, want.Bytes(), gotErr, err)
 		}
 	})
-	if plain == 0 {
-		t.Error("no node took the quick way")
-	}
 }
