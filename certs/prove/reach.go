@@ -108,22 +108,27 @@ func standIns(t *topology.Topology) func(topology.SlotID) bool {
 	return func(id topology.SlotID) bool { return chosen[id.Node()] }
 }
 
-// Sampled says in words what Edges and Reach tried of a cluster with many
-// nodes, "" when that was everything.
-func Sampled(t *topology.Topology) string {
-	tried, whole := 0, 0
+// Sample is how many connections Edges and Reach tried of a cluster, and of how
+// many; all says that they tried each.
+func Sample(t *topology.Topology) (tried, of int, all bool) {
 	seen := map[string]bool{}
 	for _, e := range t.Edges {
 		tried++
 		if !seen[e.Base] {
 			seen[e.Base] = true
-			whole += max(1, e.Pairs)
+			of += max(1, e.Pairs)
 		}
 	}
-	if tried >= whole && len(t.Nodes) <= maxNodes {
+	return tried, max(tried, of), tried >= of && len(t.Nodes) <= maxNodes
+}
+
+// Sampled says Sample in words, "" when everything was tried.
+func Sampled(t *topology.Topology) string {
+	tried, of, all := Sample(t)
+	if all {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d connections between %d nodes were tried, evenly spread; certificates of one kind are made alike", tried, max(tried, whole), len(t.Nodes))
+	return fmt.Sprintf("%d of %d connections between %d nodes were tried, evenly spread; certificates of one kind are made alike", tried, of, len(t.Nodes))
 }
 
 // Beyond are the openings that no edge asks for.

@@ -7,6 +7,7 @@ import (
 
 	"certwright/certs/check"
 	"certwright/certs/topology"
+	"certwright/ui/theme"
 )
 
 // DOT is the topology for Graphviz: a cluster for each authority, solid lines
@@ -62,7 +63,7 @@ func (w *dot) below(n *Node, indent string) {
 	}
 	if more > 0 {
 		id := w.ids[n] + "more"
-		w.line(indent + id + " [label=" + dotText(thousands(more)+" more") + ", style=\"rounded,dashed\"];")
+		w.line(indent + id + " [label=" + dotText(theme.Number(more)+" more") + ", style=\"rounded,dashed\"];")
 		w.sign(n, id, indent)
 	}
 }

@@ -2,6 +2,7 @@ package diagram
 
 import (
 	"certwright/certs/topology"
+	"certwright/ui/theme"
 )
 
 // grouping is what the profile says once and the cluster has for each node.
@@ -57,7 +58,7 @@ func (m *Model) title(n *Node) string {
 	if count < 2 || spec == nil {
 		return n.Title
 	}
-	return safe(spec.Title) + " ×" + thousands(count)
+	return safe(spec.Title) + " ×" + theme.Number(count)
 }
 
 // standIn is the node that is drawn for all of its slot.
@@ -104,7 +105,7 @@ func (b *builder) groups() {
 		}
 		g.Proof = together(proofs)
 		if g.failed = failed; failed > 0 && failed < len(g.members) {
-			g.Problem = thousands(failed) + " of " + thousands(len(g.members)) + " fail, the first: " + g.Problem
+			g.Problem = theme.Number(failed) + " of " + theme.Number(len(g.members)) + " fail, the first: " + g.Problem
 		}
 		g.ID = safe(g.Edge)
 		if spec := b.m.grouping.edges[g.Edge]; spec != nil {
@@ -120,7 +121,7 @@ func (c *Call) grouped() bool { return len(c.members) > 0 }
 // tried when that is not all.
 func (c *Call) pairs() string {
 	if c.Pairs > len(c.members) {
-		return thousands(len(c.members)) + " of " + thousands(c.Pairs) + " pairs"
+		return theme.Number(len(c.members)) + " of " + theme.Number(c.Pairs) + " pairs"
 	}
 	return plural(len(c.members), "pair")
 }

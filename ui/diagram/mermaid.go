@@ -7,6 +7,7 @@ import (
 
 	"certwright/certs/check"
 	"certwright/certs/topology"
+	"certwright/ui/theme"
 )
 
 // exported is how many certificates of one CA an export draws; of more it says
@@ -77,7 +78,7 @@ func (w *mermaid) below(n *Node, indent string) {
 	}
 	if more > 0 {
 		id := w.ids[n] + "more"
-		w.line(indent + id + "[" + mermaidText(thousands(more)+" more") + "]")
+		w.line(indent + id + "[" + mermaidText(theme.Number(more)+" more") + "]")
 		w.line(indent + w.ids[n] + " --- " + id)
 		w.links++
 	}

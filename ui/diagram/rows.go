@@ -166,10 +166,10 @@ func prefix(l Line, g *glyphs, wide bool) string {
 }
 
 func foldRow(r *Row, l Line, o RowOptions, g *glyphs) {
-	text := g.ellipsis + " " + thousands(l.More) + " more"
+	text := g.ellipsis + " " + theme.Number(l.More) + " more"
 	for _, m := range topology.Modes() {
 		if n := l.hidden.modes[m]; n > 0 && m != l.node.Mode {
-			text += fmt.Sprintf(", %s %s", thousands(n), m.Letter())
+			text += fmt.Sprintf(", %s %s", theme.Number(n), m.Letter())
 		}
 	}
 	role := theme.Faint
@@ -220,7 +220,7 @@ func usageText(l Line, n *Node, long bool, g *glyphs) string {
 		text := plural(n.leaves, "cert")
 		for _, m := range topology.Modes() {
 			if count := n.modes[m]; long && count > 0 && m != n.Mode {
-				text += ", " + thousands(count) + " " + m.Letter()
+				text += ", " + theme.Number(count) + " " + m.Letter()
 			}
 		}
 		return text
@@ -334,16 +334,7 @@ func plural(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
 	}
-	return thousands(n) + " " + word + "s"
-}
-
-// thousands writes a number with commas: 9,987.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return theme.Number(n) + " " + word + "s"
 }
 
 // Heading is the title of the whole: "3 CAs, 11 certificates".

@@ -7,6 +7,7 @@ import (
 
 	"certwright/certs/check"
 	"certwright/certs/topology"
+	"certwright/ui/theme"
 )
 
 // Sizes of the picture, in pixels.
@@ -275,7 +276,7 @@ func (d *drawing) drawLanes() {
 		for j, leaf := range d.spare[i] {
 			y := l.y + caHeight + 10 + float64(j)*(chipHeight+4)
 			if j == Siblings-1 && len(d.spare[i]) > Siblings {
-				d.text(l.x+lanePad+8, y+17, "muted", thousands(len(d.spare[i])-j)+" more")
+				d.text(l.x+lanePad+8, y+17, "muted", theme.Number(len(d.spare[i])-j)+" more")
 				break
 			}
 			d.chip(leaf, d.m.title(leaf), l.x+lanePad+4, y, min(l.w-2*lanePad-8, columnMax), i)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"certwright/certs/topology"
+	"certwright/ui/theme"
 )
 
 // drawBars draws the programs, each with the certificates that it presents.
@@ -169,7 +170,7 @@ func labelText(a arrow) (text [2]string, class string) {
 	case a.call.grouped():
 		text[1] = " · " + a.call.pairs()
 	case a.count > 1:
-		text[1] = " ×" + thousands(a.count)
+		text[1] = " ×" + theme.Number(a.count)
 	case n > 1:
 		text[1] = " · " + plural(n, "name")
 	}
@@ -233,7 +234,7 @@ func (d *drawing) footer() {
 			continue
 		}
 		d.badge(x, y-12, m)
-		text := m.Words() + " " + thousands(n)
+		text := m.Words() + " " + theme.Number(n)
 		d.text(x+badge+6, y, "muted small", text)
 		x += badge + 6 + textWidth(text, smallSize) + 16
 	}

@@ -124,7 +124,7 @@ func (m *Model) Legend() string {
 	var parts []string
 	for _, mode := range topology.Modes() {
 		if n := m.Counts.Modes[mode]; n > 0 {
-			parts = append(parts, mode.Letter()+" "+mode.Words()+" "+thousands(n))
+			parts = append(parts, mode.Letter()+" "+mode.Words()+" "+theme.Number(n))
 		}
 	}
 	return strings.Join(parts, "   ")
@@ -145,7 +145,7 @@ func (m *Model) ProofWords() string {
 		if failed == 1 {
 			return "1 of " + m.countCalls() + " fails"
 		}
-		return thousands(failed) + " of " + m.countCalls() + " fail"
+		return theme.Number(failed) + " of " + m.countCalls() + " fail"
 	case Proving:
 		return "proving" + fine.ellipsis
 	}
@@ -159,7 +159,7 @@ func (m *Model) countCalls() string {
 		all += max(1, g.Pairs)
 	}
 	if all > len(m.Calls) {
-		return plural(len(m.Calls), "call") + " (a sample of " + thousands(all) + ")"
+		return plural(len(m.Calls), "call") + " (a sample of " + theme.Number(all) + ")"
 	}
 	return plural(len(m.Calls), "call")
 }

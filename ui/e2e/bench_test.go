@@ -269,7 +269,7 @@ func BenchmarkPtyKeys(b *testing.B) {
 	})
 	for _, n := range []int{1, 10_000} {
 		dir := fleet(b, n)
-		for _, s := range []struct{ name, wait string }{{"Profile", "Profile"}, {"Facts", "Facts"}, {"Components", "Components"}, {"Topology", "proved"}, {"Review", "every connection proved"}} {
+		for _, s := range []struct{ name, wait string }{{"Profile", "Profile"}, {"Facts", "Facts"}, {"Components", "Components"}, {"Topology", "proved"}, {"Review", "Checked, and"}} {
 			b.Run(fmt.Sprintf("%s/nodes=%d", s.name, n), func(b *testing.B) {
 				m := measure(b, 80, 24, false, dir, nil, program, "--config", "plan.yaml")
 				m.until("[Profile]")

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"strconv"
 	"testing"
 
 	"certwright/flow"
@@ -31,7 +32,7 @@ func BenchmarkReviewOf40000Files(b *testing.B) {
 		p := prepared(e.Answers)
 		for i := range 10_000 {
 			for _, name := range []string{"kubelet.crt", "kubelet.key", "ca.crt", "kubelet.conf"} {
-				p.Survey.Changes = append(p.Survey.Changes, flow.Change{Path: "nodes/node-" + itoa(i) + "/" + name, What: flow.Added, Mode: 0o600, Size: 900, Slot: "kube/kubelet"})
+				p.Survey.Changes = append(p.Survey.Changes, flow.Change{Path: "nodes/node-" + strconv.Itoa(i) + "/" + name, What: flow.Added, Mode: 0o600, Size: 900, Slot: "kube/kubelet"})
 			}
 		}
 		return p, nil

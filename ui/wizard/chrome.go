@@ -86,9 +86,9 @@ func (r *root) nameRow() string {
 			at = i + 1
 		}
 	}
-	step := "step " + itoa(at) + " of " + itoa(len(visible))
+	step := "step " + number(at) + " of " + number(len(visible))
 	if !roomy(r.w) {
-		step = itoa(at) + "/" + itoa(len(visible))
+		step = number(at) + "/" + number(len(visible))
 	}
 	l := th.Line().Plain(" ").Add(theme.Title, "certwright")
 	if name := f.Topology().Facts.Get("cluster.name"); name != "" && r.at != flow.StepProfile {
@@ -123,7 +123,7 @@ func (r *root) rail() string {
 	if at >= tickedSteps || at > 0 && long-3 > r.w {
 		ticks := strings.Repeat(th.Sign(theme.GoodSign), at)
 		if th.ASCII() {
-			ticks = itoa(at) + " " + th.Sign(theme.GoodSign)
+			ticks = number(at) + " " + th.Sign(theme.GoodSign)
 		}
 		l.Add(theme.Good, ticks).Plain(" ")
 		visible = visible[at:]
@@ -288,8 +288,8 @@ func (r *root) bindings() (own, always, rest []key.Binding) {
 func (r *root) notice() []string {
 	th := r.env.Theme
 	lines := []string{
-		"certwright needs " + itoa(minWidth) + " columns and " + itoa(minHeight) + " rows.",
-		"This terminal has " + itoa(r.w) + " and " + itoa(r.h) + ".",
+		"certwright needs " + number(minWidth) + " columns and " + number(minHeight) + " rows.",
+		"This terminal has " + number(r.w) + " and " + number(r.h) + ".",
 		"",
 		"Your answers are kept. Enlarge it to go on,",
 		"or leave with ctrl+c, and go on later with",

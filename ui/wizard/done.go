@@ -154,7 +154,7 @@ func doneList(e *Env, tall bool) []doneLine {
 		head += ", in memory only: this was a demo, and nothing is on the disk"
 	}
 	if r.Unchanged > 0 {
-		head += ", " + itoa(r.Unchanged) + " unchanged"
+		head += ", " + number(r.Unchanged) + " unchanged"
 	}
 	out := []doneLine{{sign: theme.GoodSign, text: head}}
 	if r.Backup != "" {
@@ -166,7 +166,7 @@ func doneList(e *Env, tall bool) []doneLine {
 		title := untrusted.Text(step.Title).Max(60)
 		titles = append(titles, title)
 		if tall {
-			out = append(out, doneLine{label: itoa(i + 1), text: title + ": " + untrusted.Text(step.Text).Max(600)})
+			out = append(out, doneLine{label: number(i + 1), text: title + ": " + untrusted.Text(step.Text).Max(600)})
 		}
 	}
 	if !tall && len(titles) > 0 {

@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -192,12 +191,13 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	if stem, found := strings.CutSuffix(noun, "y"); found && !strings.HasSuffix(stem, "a") && !strings.HasSuffix(stem, "e") {
-		return itoa(n) + " " + stem + "ies"
+		return number(n) + " " + stem + "ies"
 	}
-	return itoa(n) + " " + noun + "s"
+	return number(n) + " " + noun + "s"
 }
 
-func itoa(n int) string { return strconv.Itoa(n) }
+// number writes a number for people, 9,987.
+func number(n int) string { return theme.Number(n) }
 
 // cells is how many cells a line fills.
 func cells(s string) int { return ansi.StringWidth(s) }

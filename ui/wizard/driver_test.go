@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -284,7 +285,7 @@ func (d *driver) golden(name string) *driver {
 	d.t.Helper()
 	for _, s := range goldenSizes {
 		d.size(s[0], s[1])
-		d.golden1(name + "." + itoa(s[0]) + "x" + itoa(s[1]) + ".txt")
+		d.golden1(name + "." + strconv.Itoa(s[0]) + "x" + strconv.Itoa(s[1]) + ".txt")
 	}
 	return d
 }

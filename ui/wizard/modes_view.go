@@ -176,7 +176,7 @@ func (s *modesScreen) state(c topology.Component) (theme.Role, string) {
 	case m == topology.BringCA:
 		return theme.Warn, "needs a CA"
 	case good > 0:
-		return theme.Warn, itoa(good) + " of " + itoa(due) + " given"
+		return theme.Warn, number(good) + " of " + number(due) + " given"
 	}
 	return theme.Warn, "needs " + count(due, "certificate")
 }
@@ -314,5 +314,5 @@ func sentenceList(names []string) string {
 	case 2, 3, 4, 5, 6:
 		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 	}
-	return strings.Join(names[:4], ", ") + " and " + itoa(len(names)-4) + " more"
+	return strings.Join(names[:4], ", ") + " and " + number(len(names)-4) + " more"
 }

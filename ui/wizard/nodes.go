@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"strconv"
+
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -117,7 +119,7 @@ func (p *nodesPane) problems() *judgedNodes {
 	if e == nil {
 		return p.judged.judge(p.table(), "")
 	}
-	draft := itoa(e.row) + "\x00" + e.node.Name + "\x00" + string(e.node.Role) + "\x00" + joinAddresses(e.node)
+	draft := strconv.Itoa(e.row) + "\x00" + e.node.Name + "\x00" + string(e.node.Role) + "\x00" + joinAddresses(e.node)
 	if p.judged.draft == draft {
 		return &p.judged
 	}

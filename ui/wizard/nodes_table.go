@@ -87,7 +87,7 @@ func nodeProblemOf(fact, text string) (row int, p nodeProblem, ok bool) {
 // nodesBlocker is a blocker about one node as a person counts: node 3, from 1.
 func nodesBlocker(b flow.Blocker) (string, bool) {
 	row, p, ok := nodeProblemOf(b.Where, b.Message)
-	return "node " + itoa(row+1) + ": " + p.text, ok
+	return "node " + number(row+1) + ": " + p.text, ok
 }
 
 func cloneTable(nodes []topology.Node) []topology.Node {

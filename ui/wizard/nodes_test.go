@@ -3,6 +3,7 @@ package wizard
 import (
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -208,13 +209,13 @@ func manyNodes(n int) string {
 	var b strings.Builder
 	b.WriteString("cp-0,control-plane,10.200.0.1\n")
 	for i := 1; i < n; i++ {
-		b.WriteString("worker-" + itoa(i) + ",worker,10." + itoa(i>>16&255) + "." + itoa(i>>8&255) + "." + itoa(i&255) + "\n")
+		b.WriteString("worker-" + strconv.Itoa(i) + ",worker,10." + strconv.Itoa(i>>16&255) + "." + strconv.Itoa(i>>8&255) + "." + strconv.Itoa(i&255) + "\n")
 	}
 	return b.String()
 }
 
 func TestTenThousandNodes(t *testing.T) {
-	d := driveNodes(t, setup{}).toNodes().press("enter").paste(manyNodes(10_000)).shows("10000 nodes added")
+	d := driveNodes(t, setup{}).toNodes().press("enter").paste(manyNodes(10_000)).shows("10,000 nodes added")
 	if len(d.nodes()) != 10_000 {
 		t.Fatalf("%d nodes", len(d.nodes()))
 	}
@@ -229,7 +230,14 @@ func TestTenThousandNodes(t *testing.T) {
 	if len(d.nodes()) != 10_000 {
 		t.Errorf("%d nodes", len(d.nodes()))
 	}
-	d.press("esc").shows("1 control plane, 9999 workers")
+	d.press("esc").shows("1 control plane, 9,999 workers")
+}
+
+// Of many nodes a sample of the connections is tried, and Review says so.
+func TestReviewSaysThatTheProofIsASample(t *testing.T) {
+	d := driveNodes(t, setup{}).toNodes().press("enter").paste(manyNodes(20)).press("esc", "up", "enter").at(flow.StepModes)
+	d.press("enter").at(flow.StepTopology).press("enter").at(flow.StepReview)
+	d.shows("connections proved, evenly spread. enter writes").hides("every connection proved")
 }
 
 func TestNodesOfOthersStayText(t *testing.T) {

@@ -21,7 +21,7 @@ func (p *nodesPane) view(w, h int) string {
 	if roomy(w) {
 		b := box{title: "Nodes " + p.Theme.Border().Separator + " " + p.nodesTitle(), focus: true}
 		if n := len(p.table()); n > 0 {
-			b.foot = itoa(p.cursor+1) + " of " + itoa(max(n, p.cursor+1))
+			b.foot = number(p.cursor+1) + " of " + number(max(n, p.cursor+1))
 		}
 		return b.draw(p.Theme, p.lines(inner(w), h-2), w, h)
 	}
@@ -197,7 +197,7 @@ func (p *nodesPane) urgent() (Status, bool) {
 	if wrong := j.problems[row]; len(wrong) > 0 {
 		fresh := p.edit != nil && p.edit.fresh && blankNode(p.edit.node)
 		if !fresh {
-			return Status{theme.BadSign, "Node " + itoa(row+1) + ": " + sentence(wrong[0].text, nodeFix(wrong[0]))}, true
+			return Status{theme.BadSign, "Node " + number(row+1) + ": " + sentence(wrong[0].text, nodeFix(wrong[0]))}, true
 		}
 	}
 	if p.edit != nil {
@@ -207,7 +207,7 @@ func (p *nodesPane) urgent() (Status, bool) {
 		return p.status(), true // what is wrong with the facts is said where they are
 	}
 	if n := len(j.rows); n > 0 {
-		return Status{theme.BadSign, count(n, "node") + " of " + itoa(len(p.table())) + " cannot be taken. n goes to the next."}, true
+		return Status{theme.BadSign, count(n, "node") + " of " + number(len(p.table())) + " cannot be taken. n goes to the next."}, true
 	}
 	return Status{}, false
 }

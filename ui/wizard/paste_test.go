@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -262,7 +263,7 @@ func TestPemSpans(t *testing.T) {
 			if s.closed {
 				sign = "+"
 			}
-			got = append(got, s.label+sign+itoa(s.lines))
+			got = append(got, s.label+sign+strconv.Itoa(s.lines))
 		}
 		if g := strings.Join(got, " "); g != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, g, c.want)

@@ -159,7 +159,7 @@ func lookAtFolder(ctx context.Context, fsys afero.Fs, path string) *preview {
 	rows := l.rows(false, "")
 	out := [][2]string{{"What", "a folder"}, {"Holds", l.total(rows)}}
 	if n := len(l.entries) - len(rows); n > 0 {
-		out = append(out, [2]string{"Hidden", itoa(n)})
+		out = append(out, [2]string{"Hidden", number(n)})
 	}
 	return &preview{rows: out}
 }
@@ -202,7 +202,7 @@ func sanWords(names []untrusted.Text) string {
 		out = append(out, n.String())
 	}
 	if more := len(names) - len(out); more > 0 {
-		out = append(out, "and "+itoa(more)+" more")
+		out = append(out, "and "+number(more)+" more")
 	}
 	return strings.Join(out, ", ")
 }

@@ -220,10 +220,10 @@ func TestAFolderOfTenThousandFiles(t *testing.T) {
 	d := driveSlots(t, flow.StepModes, "etcd=bring-ca", setup{}, nil)
 	d.root.env.FS = bigFolder(t)
 	d.press("enter").at(flow.StepCA)
-	d.shows("10000 files", "file-00000.pem")
+	d.shows("10,000 files", "file-00000.pem")
 	d.press("end").shows("file-09999.pem").hides("file-00000.pem")
 	d.press("/").write("777").shows("file-00777.pem", "file-06777.pem", "19 files").hides("file-00778.pem")
-	d.press("esc").shows("10000 files")
+	d.press("esc").shows("10,000 files")
 	if e := d.slots().picker.current(); e == nil || !strings.Contains(e.name, "777") {
 		t.Errorf("the end of the filter moved the cursor to %v", e)
 	}

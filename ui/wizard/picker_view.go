@@ -16,7 +16,7 @@ func (p *picker) foot() string {
 	case p.list == nil:
 		return ""
 	case p.list.cut:
-		return "the first " + itoa(pickerMaxEntries) + " only: t types a path"
+		return "the first " + number(pickerMaxEntries) + " only: t types a path"
 	}
 	var shown []int
 	for _, i := range p.rows {

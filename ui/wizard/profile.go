@@ -157,7 +157,7 @@ func (s *profileScreen) filterRow(w int) []string {
 	}
 	l := s.Theme.Line().Plain(" ").Add(theme.Key, "/ ")
 	s.filter.add(l, theme.Bold, max(8, w-20), true)
-	return []string{l.Add(theme.Faint, " "+itoa(len(s.shown()))+" found").Fit(w)}
+	return []string{l.Add(theme.Faint, " "+number(len(s.shown()))+" found").Fit(w)}
 }
 
 func (s *profileScreen) Keys() []key.Binding {

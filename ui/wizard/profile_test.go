@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestFramesOfManyProfiles(t *testing.T) {
 	d := drive(t, setup{catalogue: eight{}, resumable: &Resumable{Path: "/home/ann/old.yaml", Saved: testNow.Add(-2 * time.Hour), Note: "nats, cluster old"}})
 	d.press("down", "down", "down")
 	for _, s := range [][2]int{{60, 16}, {60, 20}, {80, 24}, {120, 40}, {200, 60}} {
-		d.size(s[0], s[1]).golden1("profile-many." + itoa(s[0]) + "x" + itoa(s[1]) + ".txt")
+		d.size(s[0], s[1]).golden1("profile-many." + strconv.Itoa(s[0]) + "x" + strconv.Itoa(s[1]) + ".txt")
 	}
 	d.size(60, 16).press("end").shows("▸ resume").press("home").shows("▸ Tectonic")
 }

@@ -20,7 +20,7 @@ func (s *profileScreen) View(w, h int) string {
 		b := box{title: "Profiles", focus: true}
 		list := s.tall(inner(left), rest-2-len(head))
 		if n := len(s.shown()); n > s.fits {
-			b.foot = itoa(s.from+1) + "–" + itoa(min(n, s.from+s.fits)) + " of " + itoa(n)
+			b.foot = number(s.from+1) + "–" + number(min(n, s.from+s.fits)) + " of " + number(n)
 		}
 		title, about := "Nothing", []string{"", s.Theme.Render(theme.Faint, "nothing matches; esc shows all")}
 		if e := s.entry(); e != nil {
@@ -42,7 +42,7 @@ func (s *profileScreen) View(w, h int) string {
 	rows := max(1, min(len(shown), h-len(lines)-details))
 	lines = append(lines, s.rows(w, rows)...)
 	if rows < len(shown) {
-		lines = append(lines, s.Theme.Line().Plain("   ").Add(theme.Faint, itoa(s.from+1)+"–"+itoa(s.from+rows)+" of "+itoa(len(shown))).Fit(w))
+		lines = append(lines, s.Theme.Line().Plain("   ").Add(theme.Faint, number(s.from+1)+"–"+number(s.from+rows)+" of "+number(len(shown))).Fit(w))
 	} else {
 		lines = append(lines, "")
 	}

@@ -62,7 +62,7 @@ func perSecond(rate float64) string {
 	if rate < 9.95 {
 		return strconv.FormatFloat(rate, 'f', 1, 64) + "/s"
 	}
-	return itoa(int(rate+0.5)) + "/s"
+	return number(int(rate+0.5)) + "/s"
 }
 
 func stageIndex(id string) int {
@@ -101,7 +101,7 @@ func (e *Env) progressLines(w int, writing bool) []string {
 	if busy {
 		text := ""
 		if p.Total > 0 {
-			text = itoa(p.Done) + " of " + itoa(p.Total)
+			text = number(p.Done) + " of " + number(p.Total)
 		}
 		if left, rate, known := e.Pace.left(e.Now()); known {
 			text += ", " + perSecond(rate) + ", about " + roughly(left) + " left"
@@ -134,7 +134,7 @@ func (e *Env) progressLines(w int, writing bool) []string {
 // stageCount is how many a stage that is over did.
 func (e *Env) stageCount(stage string) string {
 	if n := e.Pace.did[stage]; n > 0 {
-		return itoa(n)
+		return number(n)
 	}
 	return ""
 }
@@ -143,9 +143,9 @@ func (e *Env) stageCount(stage string) string {
 func roughly(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
-		return itoa(int(d.Seconds())+1) + " s"
+		return number(int(d.Seconds())+1) + " s"
 	case d < 2*time.Minute:
-		return itoa(int(d.Seconds()+9)/10*10) + " s"
+		return number(int(d.Seconds()+9)/10*10) + " s"
 	}
-	return itoa(int(d.Minutes()+0.5)) + " min"
+	return number(int(d.Minutes()+0.5)) + " min"
 }

@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/certs/check"
+	"certwright/certs/prove"
 	"certwright/flow"
 	"certwright/ui/theme"
 )
@@ -261,7 +262,7 @@ func (s *reviewScreen) nextWarning() {
 			break
 		}
 	}
-	s.Say(Status{theme.WarnSign, itoa(s.problem+1) + " of " + itoa(len(ws)) + ": " + sentence(f.Message, f.Fix)})
+	s.Say(Status{theme.WarnSign, number(s.problem+1) + " of " + number(len(ws)) + ": " + sentence(f.Message, f.Fix)})
 }
 
 func (s *reviewScreen) Status() Status {
@@ -282,7 +283,11 @@ func (s *reviewScreen) Status() Status {
 	if ws := s.warnings(); len(ws) > 0 {
 		return Status{theme.WarnSign, count(len(ws), "warning") + ": " + sentence(ws[0].Message, ws[0].Fix)}
 	}
-	return Status{theme.GoodSign, "Checked, and every connection proved. enter writes " + count(p.Count(), "file") + "."}
+	proved := "every connection proved"
+	if tried, of, all := prove.Sample(p.Topology); !all {
+		proved = number(tried) + " of " + number(of) + " connections proved, evenly spread"
+	}
+	return Status{theme.GoodSign, "Checked, and " + proved + ". enter writes " + count(p.Count(), "file") + "."}
 }
 
 // Urgent is what the field under the cursor asks, ahead of the blocker that

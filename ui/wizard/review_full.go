@@ -59,7 +59,7 @@ func (s *reviewScreen) fullView(w, h int) string {
 	p.from = max(0, min(p.from, p.n-p.h))
 	b := box{title: p.title, focus: true}
 	if p.n > p.h {
-		b.foot = itoa(p.from+1) + "–" + itoa(min(p.n, p.from+p.h)) + " of " + itoa(p.n) + " rows"
+		b.foot = number(p.from+1) + "–" + number(min(p.n, p.from+p.h)) + " of " + number(p.n) + " rows"
 	}
 	return b.draw(s.Theme, lines[p.from:], w, h)
 }

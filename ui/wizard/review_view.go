@@ -124,7 +124,7 @@ func (s *reviewScreen) summary() string {
 	out := count(s.of.Count(), "file")
 	for _, w := range []flow.What{flow.Added, flow.Overwrite, flow.Same, flow.Remove, flow.Takeover, flow.Blocked} {
 		if n[w] > 0 {
-			out += " · " + itoa(n[w]) + " " + string(w)
+			out += " · " + number(n[w]) + " " + string(w)
 		}
 	}
 	return out
@@ -136,7 +136,7 @@ func (s *reviewScreen) position(h int) string {
 	if n <= h {
 		return ""
 	}
-	return fmt.Sprintf("%d–%d of %d rows", s.from+1, min(n, s.from+h), n)
+	return number(s.from+1) + "–" + number(min(n, s.from+h)) + " of " + number(n) + " rows"
 }
 
 // list is the tree in at most h rows, the destination first.

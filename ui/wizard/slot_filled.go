@@ -93,7 +93,7 @@ func (s *slotScreen) filledView(w, h int) string {
 	}
 	foot := ""
 	if p.rows > p.h {
-		foot = itoa(p.from+len(shown)) + " of " + count(p.rows, "line")
+		foot = number(p.from+len(shown)) + " of " + count(p.rows, "line")
 	}
 	return box{title: title, foot: foot, focus: true}.draw(th, shown, w, h)
 }

@@ -98,7 +98,7 @@ const maxShown = 50
 func (l *lines) findings(fs []check.Finding) {
 	for i, f := range sortedFindings(fs) {
 		if i == maxShown {
-			l.say(theme.NoSign, theme.Faint, "and "+itoa(len(fs)-maxShown)+" more")
+			l.say(theme.NoSign, theme.Faint, "and "+number(len(fs)-maxShown)+" more")
 			return
 		}
 		l.finding(f)

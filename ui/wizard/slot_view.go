@@ -90,7 +90,7 @@ func (s *slotScreen) scrolled(lines []string, h int) (shown []string, more strin
 	s.deep = max(0, len(lines)-h)
 	s.scroll = max(0, min(s.scroll, s.deep))
 	if s.deep > 0 {
-		more = itoa(min(s.scroll+h, len(lines))) + " of " + count(len(lines), "line")
+		more = number(min(s.scroll+h, len(lines))) + " of " + count(len(lines), "line")
 	}
 	return slices.Clone(lines[s.scroll:min(s.scroll+max(0, h), len(lines))]), more
 }
@@ -202,7 +202,7 @@ func (s *slotScreen) componentWords(id topology.ComponentID) string {
 	if all == 1 {
 		return ""
 	}
-	return itoa(ready) + " of " + itoa(all) + " ready"
+	return number(ready) + " of " + number(all) + " ready"
 }
 
 // ready counts the slots that have to be filled and those of them that are.
@@ -222,7 +222,7 @@ func (s *slotScreen) ready(of func(topology.ComponentID) bool) (ready, all int) 
 
 func (s *slotScreen) readiness() string {
 	ready, all := s.ready(func(topology.ComponentID) bool { return true })
-	return itoa(ready) + " of " + itoa(all) + " ready"
+	return number(ready) + " of " + number(all) + " ready"
 }
 
 // aboutKey says whether a finding concerns the key and not the certificate: by

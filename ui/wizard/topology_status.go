@@ -70,7 +70,7 @@ func listOf(nodes []*diagram.Node) string {
 	var names []string
 	for i, n := range nodes {
 		if i == 3 && len(nodes) > 4 {
-			names = append(names, itoa(len(nodes)-i)+" more")
+			names = append(names, number(len(nodes)-i)+" more")
 			break
 		}
 		names = append(names, n.Title)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,7 +165,7 @@ func topologyGolden(d *driver, name string) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {60, 16}, {200, 60}} {
 		d.size(size[0], size[1])
 		frame := fingerprints.ReplaceAllString(d.frame(), "00:11:22:33:44:55:66:77:") + "\n"
-		path := filepath.Join("testdata", name+"."+itoa(size[0])+"x"+itoa(size[1])+".txt")
+		path := filepath.Join("testdata", name+"."+strconv.Itoa(size[0])+"x"+strconv.Itoa(size[1])+".txt")
 		if *update {
 			if err := os.WriteFile(path, []byte(frame), 0o644); err != nil {
 				d.t.Fatal(err)

@@ -74,7 +74,7 @@ func (s *topologyScreen) treeLines(w, h int) []string {
 				n++
 			}
 		}
-		lines = append(lines, l.Add(theme.Faint, " "+itoa(n)+" found").Fit(w))
+		lines = append(lines, l.Add(theme.Faint, " "+number(n)+" found").Fit(w))
 	}
 	room := h - len(lines)
 	s.from = window(s.from, s.cursor, len(s.lines), room)
@@ -102,7 +102,7 @@ func (s *topologyScreen) tree(w, h int) string {
 	case s.view.Mode != "":
 		b.foot = "only " + s.view.Mode.Words() + ", f for the next"
 	case len(s.lines) > h-2:
-		b.foot = itoa(s.from+1) + "–" + itoa(min(len(s.lines), s.from+h-2)) + " of " + itoa(len(s.lines)) + " rows"
+		b.foot = number(s.from+1) + "–" + number(min(len(s.lines), s.from+h-2)) + " of " + number(len(s.lines)) + " rows"
 	}
 	return b.draw(s.Theme, lines, w, h)
 }
@@ -124,7 +124,7 @@ func (s *topologyScreen) legend(w int) string {
 			if words {
 				l.Add(theme.Faint, " "+m.Words())
 			}
-			l.Add(theme.Faint, " "+itoa(n))
+			l.Add(theme.Faint, " "+number(n))
 		}
 		if l.Width() <= w {
 			return l.String()
@@ -193,7 +193,7 @@ func (s *topologyScreen) fullView(w, h int) string {
 	s.scroll = max(0, min(s.scroll, len(rows)-(h-2)))
 	b := box{title: n.Title, focus: true}
 	if len(rows) > h-2 {
-		b.foot = itoa(s.scroll+1) + "–" + itoa(min(len(rows), s.scroll+h-2)) + " of " + itoa(len(rows)) + " rows"
+		b.foot = number(s.scroll+1) + "–" + number(min(len(rows), s.scroll+h-2)) + " of " + number(len(rows)) + " rows"
 	}
 	return b.draw(s.Theme, s.draw(rows[s.scroll:], inner(w)), w, h)
 }

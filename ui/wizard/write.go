@@ -84,7 +84,7 @@ func (s *writeScreen) View(w, h int) string {
 	rows, s.all = s.logRows(inner(w-left), s.in)
 	b := box{title: "Log"}
 	if s.all > s.in {
-		b.foot = itoa(s.all-s.back) + " of " + itoa(s.all)
+		b.foot = number(s.all-s.back) + " of " + number(s.all)
 	}
 	return beside(s.stages(left, h), b.draw(s.Theme, rows, w-left, h))
 }
