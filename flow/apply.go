@@ -11,6 +11,10 @@ import (
 // refuses an event: one that makes no sense now changes nothing.
 func (s *State) Apply(e Event) []Effect {
 	effects := s.apply(e)
+	switch e.(type) {
+	case Checked, Look, Progressed: // no answer changes, and they come by the thousand
+		return effects
+	}
 	return append(effects, s.keysAhead()...)
 }
 

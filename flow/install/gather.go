@@ -25,6 +25,7 @@ type gatherer struct {
 	a    *flow.Answers
 	now  time.Time
 	docs map[string]*read // by path, or by field for what was pasted
+	cas  *shared          // what others that judge have read of CAs, and verified; nil alone
 }
 
 // read is one source: its document, or why there is none.
@@ -45,7 +46,6 @@ func (g *gatherer) source(f flow.Field) *read {
 	if src.Empty() {
 		return nil
 	}
-	pass := g.a.Passphrases[f.Slot]
 	key := string(f.Slot) + "\x00" + src.Path
 	if src.Path == "" {
 		key += "\x00" + string(f.Part)
@@ -53,8 +53,17 @@ func (g *gatherer) source(f flow.Field) *read {
 	if r := g.docs[key]; r != nil {
 		return r
 	}
-	r := &read{path: src.Path}
-	g.docs[key] = r
+	from := func() *read { return g.read(f, src) }
+	if slot := g.a.Topology.Slot(f.Slot); g.cas != nil && slot != nil && slot.Kind == topology.CA {
+		g.docs[key] = g.cas.get(key, from)
+	} else {
+		g.docs[key] = from()
+	}
+	return g.docs[key]
+}
+
+func (g *gatherer) read(f flow.Field, src flow.Source) *read {
+	r, pass := &read{path: src.Path}, g.a.Passphrases[f.Slot]
 	if src.Path == "" {
 		r.doc = g.w.parse(material.Input{Name: PastedName, Data: src.Pasted, Passphrase: pass})
 		return r
@@ -149,6 +158,9 @@ func (g *gatherer) judge(id topology.SlotID) flow.Verdict {
 	in := check.SlotInput{
 		Slot: h.slot, Topology: g.a.Topology, Cert: h.cert, Key: h.key, Now: g.now, Rewritten: true,
 		Others: map[topology.AuthorityID]*x509.Certificate{},
+	}
+	if g.cas != nil {
+		in.Memory = g.cas.memory
 	}
 	if h.slot.Kind == topology.Leaf {
 		in.CA = g.caDocument(h.slot.Authority)

@@ -30,6 +30,7 @@ type Runner struct {
 	mu       sync.Mutex
 	checking map[topology.SlotID]running
 	prepare  context.CancelFunc
+	shared   *shared
 }
 
 // Run runs one effect to its end and returns the event that it yields, nil for
@@ -125,7 +126,9 @@ func (r *Runner) check(ctx context.Context, e flow.CheckSlot) flow.Event {
 	if e.Gen > 0 && !r.newest(e, cancel) {
 		return nil
 	}
-	v := r.World.gatherer(e.Answers).judge(e.Slot)
+	g := r.World.gatherer(e.Answers)
+	g.cas = r.shares(e.Answers)
+	v := g.judge(e.Slot)
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -50,6 +50,9 @@ func (r *root) frame() []string {
 	if rules {
 		h--
 	}
+	if s, ok := r.screen().(memoed); ok {
+		s.fresh()
+	}
 	status := r.statusRows()
 	rows := []string{r.nameRow(), r.rail()}
 	if rules {

@@ -32,6 +32,10 @@ const (
 // doneMsg is the event that an effect answered with.
 type doneMsg struct{ event flow.Event }
 
+// manyChecks is how many checks are due when their verdicts are shown some at a
+// time, as often as a progress bar moves: keys have to come through.
+const manyChecks = 64
+
 // judgedMsg says that there are verdicts to take. Those that come while the
 // screen is drawn are taken with it: ten thousand are not as many frames.
 type judgedMsg struct{}
@@ -48,6 +52,7 @@ type work struct {
 	slots   chan struct{} // limits how many checks run at a time
 	mu      sync.Mutex
 	judged  []flow.Event // verdicts that were not taken yet
+	due     atomic.Int64 // checks that have not ended
 	// progress is the newest report of a long effect. The root looks at it on a
 	// clock of its own: an effect never waits for the screen.
 	progress atomic.Pointer[flow.Progressed]
@@ -118,18 +123,24 @@ func (k *work) one(e flow.Effect) tea.Cmd {
 
 func (k *work) check(ctx context.Context, e flow.CheckSlot) tea.Cmd {
 	wait := k.wait
+	k.due.Add(1)
 	return func() tea.Msg {
+		defer k.due.Add(-1)
 		if e.Debounced && !wait(ctx, typingPause) {
 			return nil
 		}
 		select {
 		case k.slots <- struct{}{}:
-			defer func() { <-k.slots }()
 		case <-ctx.Done():
 			return nil
 		}
-		if !k.verdict(k.run(ctx, e)) {
+		verdict := k.run(ctx, e)
+		<-k.slots
+		if !k.verdict(verdict) {
 			return nil
+		}
+		if k.due.Load() > manyChecks {
+			k.wait(k.ctx, tickPause)
 		}
 		return judgedMsg{}
 	}

@@ -57,6 +57,10 @@ type (
 	closer interface{ Close() (tea.Cmd, bool) }
 	// helper adds paragraphs of its own to the help overlay.
 	helper interface{ Help() []string }
+	// memoed is a screen that works things out once for a frame, and forgets
+	// them when it begins.
+	memoed interface{ fresh() }
+
 	// urgent is a screen whose own words go before the blockers of its step now,
 	// because they are about what the person is doing this moment.
 	urgent interface{ Urgent() (Status, bool) }

@@ -60,7 +60,7 @@ func (s *slotScreen) enter() enterDoes {
 	rows := s.rows()
 	i := s.selected(rows)
 	switch {
-	case i < 0 || len(s.Flow.Blockers(s.step)) == 0:
+	case i < 0 || len(s.blockers()) == 0:
 		return enterNext
 	case rows[i].kind != fieldRow:
 		return enterProblem
@@ -80,7 +80,7 @@ func (s *slotScreen) enter() enterDoes {
 }
 
 func (s *slotScreen) firstBlocker() topology.SlotID {
-	if b := s.Flow.Blockers(s.step); len(b) > 0 {
+	if b := s.blockers(); len(b) > 0 {
 		return b[0].Slot
 	}
 	return ""

@@ -12,8 +12,9 @@ import (
 // slotMemo is what is worked out once for a frame or a key: with thousands of
 // nodes the list is long.
 type slotMemo struct {
-	rows    []slotRow
-	blocked map[topology.SlotID]bool
+	rows     []slotRow
+	blockers []flow.Blocker
+	blocked  map[topology.SlotID]bool
 }
 
 // fresh forgets what was worked out, because the answers may have changed.
@@ -56,13 +57,16 @@ const (
 // rows are the fields that these modes ask for, component by component.
 func (s *slotScreen) rows() []slotRow { return s.worked().rows }
 
+// blockers are what stands against going on.
+func (s *slotScreen) blockers() []flow.Blocker { return s.worked().blockers }
+
 // blocked are the slots that stand against going on.
 func (s *slotScreen) blocked(id topology.SlotID) bool { return s.worked().blocked[id] }
 
 func (s *slotScreen) worked() *slotMemo {
 	if s.memo == nil {
-		s.memo = &slotMemo{rows: s.makeRows(), blocked: map[topology.SlotID]bool{}}
-		for _, b := range s.Flow.Blockers(s.step) {
+		s.memo = &slotMemo{rows: s.makeRows(), blockers: s.Flow.Blockers(s.step), blocked: map[topology.SlotID]bool{}}
+		for _, b := range s.memo.blockers {
 			s.memo.blocked[b.Slot] = true
 		}
 	}

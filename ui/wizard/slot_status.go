@@ -18,7 +18,7 @@ func (s *slotScreen) Status() Status {
 			}
 		}
 	}
-	if len(s.Flow.Blockers(s.step)) > 0 {
+	if len(s.blockers()) > 0 {
 		return Status{}
 	}
 	return Status{theme.GoodSign, "All that this step asks for is usable. enter goes on."}

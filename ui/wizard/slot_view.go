@@ -20,7 +20,6 @@ const footRows = 3
 
 // View draws the screen.
 func (s *slotScreen) View(w, h int) string {
-	s.fresh()
 	s.narrow = !roomy(w)
 	head := s.Theme.Line().Plain(" ").Add(theme.Title, s.heading()).Fit(w)
 	body := max(0, h-1-footRows)
