@@ -127,19 +127,12 @@ func usageWords(u x509.ExtKeyUsage) string {
 	return fmt.Sprintf("usage %d", int(u))
 }
 
+// sanTexts are the alternative names as they are compared with what a CA elsewhere
+// returned, which may write host names in another case.
 func sanTexts(c *x509.Certificate) []string {
-	var out []string
-	for _, n := range c.DNSNames {
-		out = append(out, "DNS:"+strings.ToLower(n))
-	}
-	for _, ip := range c.IPAddresses {
-		out = append(out, "IP:"+ip.String())
-	}
-	for _, u := range c.URIs {
-		out = append(out, "URI:"+u.String())
-	}
-	for _, e := range c.EmailAddresses {
-		out = append(out, "email:"+e)
+	out := namesOf(c)
+	for i, n := range c.DNSNames { // they come first
+		out[i] = "DNS:" + strings.ToLower(n)
 	}
 	return out
 }

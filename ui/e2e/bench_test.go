@@ -323,19 +323,7 @@ func BenchmarkPtyPaste(b *testing.B) {
 			text := "\x1b[200~" + strings.Repeat(block, size/len(block)) + "\x1b[201~"
 			var took []time.Duration
 			for range b.N {
-				m := measure(b, 80, 24, false, b.TempDir(), nil, program)
-				for _, step := range []string{"[Profile]", "[Facts]", "[Components]"} {
-					m.until(step)
-					m.quiet(50 * time.Millisecond)
-					if step != "[Components]" {
-						m.send("\r")
-					}
-				}
-				m.send("\x1b[Bb")
-				m.quiet(50 * time.Millisecond)
-				m.send("\r")
-				m.until("[Certs]")
-				m.quiet(50 * time.Millisecond)
+				m := certsStep(b, b.TempDir())
 				m.send("p")
 				m.until("Paste")
 				m.quiet(50 * time.Millisecond)
