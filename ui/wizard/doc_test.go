@@ -64,24 +64,17 @@ func bindingsOf(t *testing.T, file string) (out []boundKey) {
 		}
 		return out
 	}
-	named := func(c *ast.CallExpr, name string) bool {
-		s, ok := c.Fun.(*ast.SelectorExpr)
-		return ok && s.Sel.Name == name
-	}
 	ast.Inspect(f, func(n ast.Node) bool {
 		c, ok := n.(*ast.CallExpr)
-		if !ok || !named(c, "NewBinding") {
+		if !ok {
+			return true
+		}
+		if f, ok := c.Fun.(*ast.Ident); !ok || f.Name != "bind" {
 			return true
 		}
 		var k boundKey
-		for _, a := range c.Args {
-			switch o, ok := a.(*ast.CallExpr); {
-			case ok && named(o, "WithKeys"):
-				k.all = texts(o)
-			case ok && named(o, "WithHelp"):
-				help := texts(o)
-				k.key, k.does = help[0], help[1]
-			}
+		if said := texts(c); len(said) > 2 {
+			k.key, k.does, k.all = said[0], said[1], said[2:]
 		}
 		if k.key != "" {
 			out = append(out, k)

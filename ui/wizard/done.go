@@ -24,9 +24,9 @@ type doneScreen struct {
 }
 
 var (
-	keyCopy   = key.NewBinding(key.WithKeys("y"), key.WithHelp("y", "copy commands"))
-	keyQuit   = key.NewBinding(key.WithKeys("enter", "q", "esc"), key.WithHelp("enter", "leave"))
-	keyScroll = key.NewBinding(key.WithKeys("up", "down", "k", "j", "pgup", "pgdown", "home", "end"), key.WithHelp("↑/↓", "scroll"))
+	keyCopy   = bind("y", "copy commands", "y")
+	keyQuit   = bind("enter", "leave", "enter", "q", "esc")
+	keyScroll = bind("↑/↓", "scroll", "up", "down", "k", "j", "pgup", "pgdown", "home", "end")
 )
 
 func (s *doneScreen) Open() tea.Cmd { return nil }

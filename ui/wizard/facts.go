@@ -32,11 +32,11 @@ type factsScreen struct {
 }
 
 var (
-	keyField   = key.NewBinding(key.WithKeys("tab", "down", "shift+tab", "up"), key.WithHelp("tab/↓ ↑", "field"))
-	keyPick    = key.NewBinding(key.WithKeys("left", "right", " "), key.WithHelp("←/→", "change"))
-	keyDefault = key.NewBinding(key.WithKeys("ctrl+u"), key.WithHelp("ctrl+u", "default"))
-	keyNodes   = key.NewBinding(key.WithKeys("enter", "right", " "), key.WithHelp("enter", "nodes"))
-	keyStep    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "next step"))
+	keyField   = bind("tab/↓ ↑", "field", "tab", "down", "shift+tab", "up")
+	keyPick    = bind("←/→", "change", "left", "right", " ")
+	keyDefault = bind("ctrl+u", "default", "ctrl+u")
+	keyNodes   = bind("enter", "nodes", "enter", "right", " ")
+	keyStep    = bind("enter", "next step", "enter")
 )
 
 func newFacts(e *Env) Screen {

@@ -12,8 +12,8 @@ import (
 type helpPage struct{ from, rows, h int }
 
 var (
-	keyHelpClose  = key.NewBinding(key.WithKeys("esc", "?", "f1", "enter", "q"), key.WithHelp("esc", "close help"))
-	keyHelpScroll = key.NewBinding(key.WithKeys("up", "down", "k", "j", "pgup", "pgdown", " "), key.WithHelp("↑/↓", "scroll"))
+	keyHelpClose  = bind("esc", "close help", "esc", "?", "f1", "enter", "q")
+	keyHelpScroll = bind("↑/↓", "scroll", "up", "down", "k", "j", "pgup", "pgdown", " ")
 )
 
 func (p *helpPage) keys() []key.Binding {
@@ -78,7 +78,7 @@ func (r *root) allKeys() []key.Binding {
 	r.help = page
 	out := append(append(own, always...), rest...)
 	if !r.screen().Typing() {
-		out = append(out, key.NewBinding(key.WithKeys("1"), key.WithHelp("1 to 9", "jump to a step that you have seen")))
+		out = append(out, bind("1 to 9", "jump to a step that you have seen", "1"))
 	}
 	return out
 }

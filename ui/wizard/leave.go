@@ -18,9 +18,9 @@ type leaveDialog struct {
 }
 
 var (
-	keySave    = key.NewBinding(key.WithKeys("s", "enter"), key.WithHelp("s", "save and leave"))
-	keyDiscard = key.NewBinding(key.WithKeys("d"), key.WithHelp("d", "discard"))
-	keyStay    = key.NewBinding(key.WithKeys("esc"), key.WithHelp("esc", "stay"))
+	keySave    = bind("s", "save and leave", "s", "enter")
+	keyDiscard = bind("d", "discard", "d")
+	keyStay    = bind("esc", "stay", "esc")
 )
 
 func (d *leaveDialog) keys(r *root) []key.Binding {

@@ -23,11 +23,11 @@ type modesScreen struct {
 }
 
 var (
-	keyMove   = key.NewBinding(key.WithKeys("up", "down", "k", "j", "home", "end", "pgup", "pgdown"), key.WithHelp("↑/↓", "move"))
-	keyMode   = key.NewBinding(key.WithKeys("left", "right", "h", "l", "g", "c", "b"), key.WithHelp("←/→ g c b", "mode"))
-	keyAll    = key.NewBinding(key.WithKeys("*"), key.WithHelp("*", "set all"))
-	keyMiddle = key.NewBinding(key.WithKeys("i"), key.WithHelp("i", "intermediate"))
-	keyUndo   = key.NewBinding(key.WithKeys("u"), key.WithHelp("u", "undo"))
+	keyMove   = bind("↑/↓", "move", "up", "down", "k", "j", "home", "end", "pgup", "pgdown")
+	keyMode   = bind("←/→ g c b", "mode", "left", "right", "h", "l", "g", "c", "b")
+	keyAll    = bind("*", "set all", "*")
+	keyMiddle = bind("i", "intermediate", "i")
+	keyUndo   = bind("u", "undo", "u")
 )
 
 func newModes(e *Env) Screen { return &modesScreen{Env: e} }

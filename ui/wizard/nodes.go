@@ -47,17 +47,17 @@ func newNodesPane(e *Env) *nodesPane { return &nodesPane{Env: e} }
 
 // Keys of the nodes pane.
 var nodeKeys = struct{ add, edit, remove, role, file, problem, undo, done, cell, pick, more key.Binding }{
-	add:     key.NewBinding(key.WithKeys("a", "insert"), key.WithHelp("a", "add")),
-	edit:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "edit")),
-	remove:  key.NewBinding(key.WithKeys("x", "delete"), key.WithHelp("x", "delete")),
-	role:    key.NewBinding(key.WithKeys("r"), key.WithHelp("r", "role")),
-	file:    key.NewBinding(key.WithKeys("f"), key.WithHelp("f", "from a file")),
-	problem: key.NewBinding(key.WithKeys("n"), key.WithHelp("n", "next problem")),
-	undo:    key.NewBinding(key.WithKeys("u"), key.WithHelp("u", "undo")),
-	done:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "accept")),
-	more:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "addresses")),
-	cell:    key.NewBinding(key.WithKeys("tab", "shift+tab"), key.WithHelp("tab", "next cell")),
-	pick:    key.NewBinding(key.WithKeys("left", "right", " ", "r"), key.WithHelp("←/→", "change")),
+	add:     bind("a", "add", "a", "insert"),
+	edit:    bind("enter", "edit", "enter"),
+	remove:  bind("x", "delete", "x", "delete"),
+	role:    bind("r", "role", "r"),
+	file:    bind("f", "from a file", "f"),
+	problem: bind("n", "next problem", "n"),
+	undo:    bind("u", "undo", "u"),
+	done:    bind("enter", "accept", "enter"),
+	more:    bind("enter", "addresses", "enter"),
+	cell:    bind("tab", "next cell", "tab", "shift+tab"),
+	pick:    bind("←/→", "change", "left", "right", " ", "r"),
 }
 
 func (p *nodesPane) keys() []key.Binding {

@@ -15,7 +15,7 @@ type outline struct {
 	step flow.Step
 }
 
-var outlineNext = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "next"))
+var outlineNext = bind("enter", "next", "enter")
 
 func (o *outline) Open() tea.Cmd { return nil }
 

@@ -116,9 +116,9 @@ func (b *pasteBox) addRunes(runes []rune) {
 
 // Keys of the paste pane.
 var pasteKeys = struct{ keep, empty, file key.Binding }{
-	keep:  key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "keep")),
-	empty: key.NewBinding(key.WithKeys("ctrl+u"), key.WithHelp("ctrl+u", "clear")),
-	file:  key.NewBinding(key.WithKeys("ctrl+o"), key.WithHelp("ctrl+o", "from a file")),
+	keep:  bind("enter", "keep", "enter"),
+	empty: bind("ctrl+u", "clear", "ctrl+u"),
+	file:  bind("ctrl+o", "from a file", "ctrl+o"),
 }
 
 func (b *pasteBox) keys() []key.Binding {

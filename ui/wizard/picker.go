@@ -254,23 +254,23 @@ var pickerKeys = struct {
 	open, into, parent, filter, hidden      key.Binding
 	typed, paste, again, choose, browse     key.Binding
 }{
-	up:       key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "move")),
-	down:     key.NewBinding(key.WithKeys("down", "j")),
-	pageUp:   key.NewBinding(key.WithKeys("pgup"), key.WithHelp("pgup/pgdn", "page")),
-	pageDown: key.NewBinding(key.WithKeys("pgdown")),
-	top:      key.NewBinding(key.WithKeys("home")),
-	bottom:   key.NewBinding(key.WithKeys("end")),
-	open:     key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "choose")),
-	into:     key.NewBinding(key.WithKeys("right", "l")),
-	parent:   key.NewBinding(key.WithKeys("left", "h", "backspace"), key.WithHelp("←", "up")),
-	filter:   key.NewBinding(key.WithKeys("/"), key.WithHelp("/", "filter")),
-	hidden:   key.NewBinding(key.WithKeys("."), key.WithHelp(".", "hidden files")),
-	typed:    key.NewBinding(key.WithKeys("t"), key.WithHelp("t", "type path")),
-	paste:    key.NewBinding(key.WithKeys("p"), key.WithHelp("p", "paste")),
-	again:    key.NewBinding(key.WithKeys("ctrl+r"), key.WithHelp("ctrl+r", "read again")),
+	up:       bind("↑/↓", "move", "up", "k"),
+	down:     bindSilent("down", "j"),
+	pageUp:   bind("pgup/pgdn", "page", "pgup"),
+	pageDown: bindSilent("pgdown"),
+	top:      bindSilent("home"),
+	bottom:   bindSilent("end"),
+	open:     bind("enter", "choose", "enter"),
+	into:     bindSilent("right", "l"),
+	parent:   bind("←", "up", "left", "h", "backspace"),
+	filter:   bind("/", "filter", "/"),
+	hidden:   bind(".", "hidden files", "."),
+	typed:    bind("t", "type path", "t"),
+	paste:    bind("p", "paste", "p"),
+	again:    bind("ctrl+r", "read again", "ctrl+r"),
 
-	choose: key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "choose")),
-	browse: key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown"), key.WithHelp("↑/↓", "move")),
+	choose: bind("enter", "choose", "enter"),
+	browse: bind("↑/↓", "move", "up", "down", "pgup", "pgdown"),
 }
 
 func (p *picker) keys() []key.Binding {

@@ -37,10 +37,10 @@ type profileEntry struct {
 type profilesMsg struct{ entries []profileEntry }
 
 var (
-	keyChoose = key.NewBinding(key.WithKeys("up", "down", "k", "j", "home", "end"), key.WithHelp("↑/↓", "choose"))
-	keyNext   = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "next"))
-	keyResume = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "resume"))
-	keyFilter = key.NewBinding(key.WithKeys("/"), key.WithHelp("/", "filter"))
+	keyChoose = bind("↑/↓", "choose", "up", "down", "k", "j", "home", "end")
+	keyNext   = bind("enter", "next", "enter")
+	keyResume = bind("enter", "resume", "enter")
+	keyFilter = bind("/", "filter", "/")
 )
 
 // filterFrom is how many entries are worth a filter.

@@ -45,17 +45,17 @@ const (
 )
 
 var (
-	keyWrite    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "write"))
-	keyReplace  = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "confirm")) // where files would be replaced
-	keyDir      = key.NewBinding(key.WithKeys("o"), key.WithHelp("o", "directory"))
-	keyPlan     = key.NewBinding(key.WithKeys("s"), key.WithHelp("s", "save answers"))
-	keyFold     = key.NewBinding(key.WithKeys("left", "right", "h", "l", " "), key.WithHelp("←/→", "fold"))
-	keyProblem  = key.NewBinding(key.WithKeys("n"), key.WithHelp("n", "next warning"))
-	keyAgree    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "use it"))
-	keyConfirm  = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "replace and write"))
-	keyMoveFile = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown"), key.WithHelp("↑/↓", "move"))
+	keyWrite    = bind("enter", "write", "enter")
+	keyReplace  = bind("enter", "confirm", "enter") // where files would be replaced
+	keyDir      = bind("o", "directory", "o")
+	keyPlan     = bind("s", "save answers", "s")
+	keyFold     = bind("←/→", "fold", "left", "right", "h", "l", " ")
+	keyProblem  = bind("n", "next warning", "n")
+	keyAgree    = bind("enter", "use it", "enter")
+	keyConfirm  = bind("enter", "replace and write", "enter")
+	keyMoveFile = bind("↑/↓", "move", "up", "down", "pgup", "pgdown")
 	// k is the keys of CAs here, so that j has nothing to go with it.
-	keyMoveRow = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown", "home", "end"), key.WithHelp("↑/↓", "move"))
+	keyMoveRow = bind("↑/↓", "move", "up", "down", "pgup", "pgdown", "home", "end")
 )
 
 func newReview(e *Env) Screen {

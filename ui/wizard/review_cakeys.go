@@ -33,10 +33,10 @@ const (
 )
 
 var (
-	keyCAKeys   = key.NewBinding(key.WithKeys("k"), key.WithHelp("k", "CA keys"))
-	keyFate     = key.NewBinding(key.WithKeys("enter", " "), key.WithHelp("enter", "choose"))
-	keyNoted    = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "it is written down"))
-	keyPassDone = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "done"))
+	keyCAKeys   = bind("k", "CA keys", "k")
+	keyFate     = bind("enter", "choose", "enter", " ")
+	keyNoted    = bind("enter", "it is written down", "enter")
+	keyPassDone = bind("enter", "done", "enter")
 )
 
 // fates are what can become of the keys of CAs, and what that means.

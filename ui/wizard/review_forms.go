@@ -17,9 +17,9 @@ type formsList struct {
 }
 
 var (
-	keyForms     = key.NewBinding(key.WithKeys("f"), key.WithHelp("f", "forms"))
-	keyTick      = key.NewBinding(key.WithKeys(" ", "x"), key.WithHelp("space", "take or leave"))
-	keyFormsDone = key.NewBinding(key.WithKeys("enter", "f"), key.WithHelp("enter", "done"))
+	keyForms     = bind("f", "forms", "f")
+	keyTick      = bind("space", "take or leave", " ", "x")
+	keyFormsDone = bind("enter", "done", "enter", "f")
 )
 
 // formWords is what a form of the output is for.

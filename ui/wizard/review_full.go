@@ -22,11 +22,11 @@ type fullPane struct {
 }
 
 var (
-	keyDiff     = key.NewBinding(key.WithKeys("d"), key.WithHelp("d", "difference"))
-	keyKept     = key.NewBinding(key.WithKeys("b"), key.WithHelp("b", "backups"))
-	keyLeaveOut = key.NewBinding(key.WithKeys("x"), key.WithHelp("x", "leave out"))
-	keyShut     = key.NewBinding(key.WithKeys("enter", "d", "b", "q"), key.WithHelp("enter", "close"))
-	keyRoll     = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown", "home", "end", "j"), key.WithHelp("↑/↓", "scroll"))
+	keyDiff     = bind("d", "difference", "d")
+	keyKept     = bind("b", "backups", "b")
+	keyLeaveOut = bind("x", "leave out", "x")
+	keyShut     = bind("enter", "close", "enter", "d", "b", "q")
+	keyRoll     = bind("↑/↓", "scroll", "up", "down", "pgup", "pgdown", "home", "end", "j")
 )
 
 func (p *fullPane) keys() []key.Binding {

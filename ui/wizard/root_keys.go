@@ -11,14 +11,29 @@ import (
 	"certwright/ui/theme"
 )
 
+// bind makes the binding of some keys; name and does are what the key line
+// and the help say of it. A function of ours: built by the options of the
+// library, the 130 bindings are 200 KB of code that runs once.
+//
+//go:noinline
+func bind(name, does string, keys ...string) (b key.Binding) {
+	b.SetKeys(keys...)
+	b.SetHelp(name, does)
+	return b
+}
+
+// bindSilent makes a binding that no help mentions, because another one's does
+// or because it is what anybody tries.
+func bindSilent(keys ...string) key.Binding { return bind("", "", keys...) }
+
 // The keys of the frame.
 var (
-	keyLeave = key.NewBinding(key.WithKeys("ctrl+c"), key.WithHelp("ctrl+c", "leave"))
-	keyStop  = key.NewBinding(key.WithKeys("ctrl+c"), key.WithHelp("ctrl+c", "stop"))
-	keyBack  = key.NewBinding(key.WithKeys("esc"), key.WithHelp("esc", "back"))
-	keyHelp  = key.NewBinding(key.WithKeys("?", "f1"), key.WithHelp("?", "help"))
-	keyF1    = key.NewBinding(key.WithKeys("f1"), key.WithHelp("f1", "help"))
-	keySleep = key.NewBinding(key.WithKeys("ctrl+z"), key.WithHelp("ctrl+z", "suspend"))
+	keyLeave = bind("ctrl+c", "leave", "ctrl+c")
+	keyStop  = bind("ctrl+c", "stop", "ctrl+c")
+	keyBack  = bind("esc", "back", "esc")
+	keyHelp  = bind("?", "help", "?", "f1")
+	keyF1    = bind("f1", "help", "f1")
+	keySleep = bind("ctrl+z", "suspend", "ctrl+z")
 )
 
 // key gathers what may be a paste and hands on everything else.

@@ -44,9 +44,9 @@ func newPathPrompt(env *Env) *pathPrompt { return &pathPrompt{Env: env, in: newI
 
 // Keys of the path prompt. It takes every letter.
 var pathKeys = struct{ complete, done, word key.Binding }{
-	complete: key.NewBinding(key.WithKeys("tab"), key.WithHelp("tab", "complete")),
-	done:     key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "done")),
-	word:     key.NewBinding(key.WithKeys("ctrl+w"), key.WithHelp("ctrl+w", "erase a name")),
+	complete: bind("tab", "complete", "tab"),
+	done:     bind("enter", "done", "enter"),
+	word:     bind("ctrl+w", "erase a name", "ctrl+w"),
 }
 
 func (p *pathPrompt) keys() []key.Binding {
@@ -263,9 +263,9 @@ func (p *secretPrompt) drop() {
 
 // Keys of the passphrase prompt.
 var secretKeys = struct{ done, empty, erase key.Binding }{
-	done:  key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "unlock")),
-	empty: key.NewBinding(key.WithKeys("ctrl+u"), key.WithHelp("ctrl+u", "clear")),
-	erase: key.NewBinding(key.WithKeys("backspace", "ctrl+h")),
+	done:  bind("enter", "unlock", "enter"),
+	empty: bind("ctrl+u", "clear", "ctrl+u"),
+	erase: bindSilent("backspace", "ctrl+h"),
 }
 
 func (p *secretPrompt) keys() []key.Binding {

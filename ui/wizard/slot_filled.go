@@ -27,11 +27,11 @@ type filledPane struct {
 }
 
 var filledKeys = struct{ scroll, down, page, pageDown, close key.Binding }{
-	scroll:   key.NewBinding(key.WithKeys("up", "k"), key.WithHelp("↑/↓", "scroll")),
-	down:     key.NewBinding(key.WithKeys("down", "j")),
-	page:     key.NewBinding(key.WithKeys("pgup"), key.WithHelp("pgup/pgdn", "page")),
-	pageDown: key.NewBinding(key.WithKeys("pgdown")),
-	close:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "close")),
+	scroll:   bind("↑/↓", "scroll", "up", "k"),
+	down:     bindSilent("down", "j"),
+	page:     bind("pgup/pgdn", "page", "pgup"),
+	pageDown: bindSilent("pgdown"),
+	close:    bind("enter", "close", "enter"),
 }
 
 func (p *filledPane) keys() []key.Binding {

@@ -39,21 +39,21 @@ type topologyScreen struct {
 var topologyKeys = struct {
 	move, fold, calls, details, find, filter, problem, mode, next, scroll, keep key.Binding
 }{
-	move:    key.NewBinding(key.WithKeys("up", "down", "k", "j", "home", "end", "pgup", "pgdown"), key.WithHelp("↑/↓", "move")),
-	fold:    key.NewBinding(key.WithKeys("left", "right", "h", "l", " "), key.WithHelp("←/→", "fold")),
-	calls:   key.NewBinding(key.WithKeys("v"), key.WithHelp("v", "calls")),
-	details: key.NewBinding(key.WithKeys("i"), key.WithHelp("i", "all details")),
-	find:    key.NewBinding(key.WithKeys("/"), key.WithHelp("/", "find")),
-	filter:  key.NewBinding(key.WithKeys("f"), key.WithHelp("f", "filter by mode")),
-	problem: key.NewBinding(key.WithKeys("n"), key.WithHelp("n", "next problem")),
-	mode:    key.NewBinding(key.WithKeys("m"), key.WithHelp("m", "change mode")),
-	next:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "next")),
-	scroll:  key.NewBinding(key.WithKeys("up", "down", "k", "j", "home", "end", "pgup", "pgdown"), key.WithHelp("↑/↓", "scroll")),
-	keep:    key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "keep the search")),
+	move:    bind("↑/↓", "move", "up", "down", "k", "j", "home", "end", "pgup", "pgdown"),
+	fold:    bind("←/→", "fold", "left", "right", "h", "l", " "),
+	calls:   bind("v", "calls", "v"),
+	details: bind("i", "all details", "i"),
+	find:    bind("/", "find", "/"),
+	filter:  bind("f", "filter by mode", "f"),
+	problem: bind("n", "next problem", "n"),
+	mode:    bind("m", "change mode", "m"),
+	next:    bind("enter", "next", "enter"),
+	scroll:  bind("↑/↓", "scroll", "up", "down", "k", "j", "home", "end", "pgup", "pgdown"),
+	keep:    bind("enter", "keep the search", "enter"),
 }
 
 // keyRequests leaves the screens and writes signing requests.
-var keyRequests = key.NewBinding(key.WithKeys("w"), key.WithHelp("w", "write requests"))
+var keyRequests = bind("w", "write requests", "w")
 
 // canAsk says that a CA has its key elsewhere, and nothing else is in the way.
 func (s *topologyScreen) canAsk() bool {

@@ -25,8 +25,8 @@ type exportPrompt struct {
 }
 
 var (
-	keyExport   = key.NewBinding(key.WithKeys("e"), key.WithHelp("e", "export"))
-	keyExportOK = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "write the file"))
+	keyExport   = bind("e", "export", "e")
+	keyExportOK = bind("enter", "write the file", "enter")
 )
 
 // exportMsg is the end of an export.

@@ -23,7 +23,7 @@ type writeScreen struct {
 	all, in int // how many steps there are, and how many are in sight
 }
 
-var keyLog = key.NewBinding(key.WithKeys("up", "down", "pgup", "pgdown", "home", "end"), key.WithHelp("↑/↓", "scroll the log"))
+var keyLog = bind("↑/↓", "scroll the log", "up", "down", "pgup", "pgdown", "home", "end")
 
 func (s *writeScreen) Open() tea.Cmd {
 	s.back = 0
