@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -300,7 +301,7 @@ func (j *job) calendar(p *page) {
 			list = append(list, e)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b expiry) int { return a.at.Compare(b.at) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].at.Before(list[j].at) })
 	rows := make([][]string, len(list))
 	for i, e := range list {
 		days := int(e.at.Sub(j.Now).Hours() / 24)

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 
 	"certwright/certs"
@@ -57,7 +58,7 @@ func Render(r Request) ([]File, error) {
 		}
 		out = append(out, f)
 	}
-	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
 	for i := 1; i < len(out); i++ {
 		if out[i].Path == out[i-1].Path {
 			return nil, fmt.Errorf("render %s: two layouts write it; leave one of %s out", out[i].Path, strings.Join(r.Layouts, ", "))

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
@@ -79,8 +80,8 @@ func secrets(j *job) iter.Seq2[File, error] {
 // private file as soon as a private key is in it.
 func (j *job) manifest(list []topology.Secret) (File, error) {
 	f := File{Mode: modePublic, Kind: KindConfig}
-	slices.SortFunc(list, func(a, b topology.Secret) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	sort.Slice(list, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(list[i].Kind, list[j].Kind), cmp.Compare(list[i].Name, list[j].Name)) < 0
 	})
 	for i, s := range list {
 		if i > 0 && list[i-1].Kind == s.Kind && list[i-1].Name == s.Name {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -32,8 +33,8 @@ func Names() []string {
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+	sort.Slice(names, func(i, j int) bool {
+		return cmp.Or(rank(names[i])-rank(names[j]), strings.Compare(names[i], names[j])) < 0
 	})
 	return names
 }

@@ -1,11 +1,11 @@
 package store
 
 import (
-	"cmp"
 	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
+	"sort"
 )
 
 // What is what would happen to a file.
@@ -52,7 +52,7 @@ func (e *Existing) Changes(files []Planned) []Change {
 			})
 		}
 	}
-	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+	sort.Slice(changes, func(i, j int) bool { return changes[i].Path < changes[j].Path })
 	return changes
 }
 

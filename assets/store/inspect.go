@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"syscall"
@@ -123,7 +123,7 @@ func inspect(root FS, dir string) (*Existing, error) {
 	if err := e.readManifest(root); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(e.Files, func(a, b Found) int { return cmp.Compare(a.Path, b.Path) })
+	sort.Slice(e.Files, func(i, j int) bool { return e.Files[i].Path < e.Files[j].Path })
 	for i := range e.Files {
 		e.index[e.Files[i].Path] = &e.Files[i]
 	}
@@ -285,7 +285,7 @@ func (e *Existing) compare(root FS) error {
 		return nil
 	}
 	e.Files = append(e.Files, missing...)
-	slices.SortFunc(e.Files, func(a, b Found) int { return cmp.Compare(a.Path, b.Path) })
+	sort.Slice(e.Files, func(i, j int) bool { return e.Files[i].Path < e.Files[j].Path })
 	for i := range e.Files {
 		e.index[e.Files[i].Path] = &e.Files[i]
 	}

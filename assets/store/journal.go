@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/spf13/afero"
@@ -180,23 +181,18 @@ func sortSteps(steps []step, entry func(path string) Entry) {
 		}
 		return 1
 	}
-	slices.SortStableFunc(steps, func(a, b step) int {
+	sort.SliceStable(steps, func(i, j int) bool {
+		a, b := steps[i], steps[j]
 		ea, eb := entry(a.Path), entry(b.Path)
 		oa, ob := order(ea.Kind, a), order(eb.Kind, b)
-		if c := cmp.Compare(oa, ob); c != 0 {
-			return c
+		c := oa - ob
+		switch {
+		case c == 0 && oa == 2:
+			c = cmp.Or(cmp.Compare(ea.Slot, eb.Slot), keyFirst(ea)-keyFirst(eb))
+		case c == 0 && oa == 0: // a directory before what comes with it
+			c = cmp.Compare(a.Do, b.Do)
 		}
-		if oa == 2 {
-			if c := cmp.Or(cmp.Compare(ea.Slot, eb.Slot), cmp.Compare(keyFirst(ea), keyFirst(eb))); c != 0 {
-				return c
-			}
-		}
-		if oa == 0 { // a directory before what comes with it
-			if c := cmp.Compare(a.Do, b.Do); c != 0 {
-				return c
-			}
-		}
-		return cmp.Compare(a.Path, b.Path)
+		return cmp.Or(c, cmp.Compare(a.Path, b.Path)) < 0
 	})
 }
 

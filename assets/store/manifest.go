@@ -3,7 +3,6 @@ package store
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -80,7 +80,7 @@ func parseManifest(data []byte) (*Manifest, error) {
 			return nil, fmt.Errorf("files[%d]: %w", i, err.(*Error).Err)
 		}
 	}
-	slices.SortFunc(m.Files, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	sort.Slice(m.Files, func(i, j int) bool { return m.Files[i].Path < m.Files[j].Path })
 	return &m, nil
 }
 
@@ -166,7 +166,7 @@ func ManifestOf(files []File, version, profile string, created time.Time) ([]byt
 	for _, f := range files {
 		m.Files = append(m.Files, f.entry(f.Planned()))
 	}
-	slices.SortFunc(m.Files, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	sort.Slice(m.Files, func(i, j int) bool { return m.Files[i].Path < m.Files[j].Path })
 	var b bytes.Buffer
 	if err := m.write(&b, slices.Values(m.Files)); err != nil {
 		return nil, err

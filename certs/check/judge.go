@@ -1,10 +1,12 @@
 package check
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -208,14 +210,9 @@ func (j *judge) has(rules ...string) bool {
 
 // findings are sorted worst first, then in the order of the input.
 func (j *judge) findings() []Finding {
-	slices.SortStableFunc(j.found, func(a, b placed) int {
-		if c := a.Severity.rank() - b.Severity.rank(); c != 0 {
-			return c
-		}
-		if c := a.order - b.order; c != 0 {
-			return c
-		}
-		return a.pos - b.pos
+	sort.SliceStable(j.found, func(i, k int) bool {
+		a, b := &j.found[i], &j.found[k]
+		return cmp.Or(a.Severity.rank()-b.Severity.rank(), a.order-b.order, a.pos-b.pos) < 0
 	})
 	out := make([]Finding, len(j.found))
 	last := map[string]int{}

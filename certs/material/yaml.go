@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -48,7 +49,7 @@ func (p *parser) yaml(data []byte) (format Format, ok bool) {
 		return format, true
 	}
 	// What is served comes first and what is trusted last, as Document says.
-	slices.SortStableFunc(values, func(a, b yamlValue) int { return cmp.Compare(a.rank, b.rank) })
+	sort.SliceStable(values, func(i, j int) bool { return values[i].rank < values[j].rank })
 	p.contained(Problem{Rule: ruleKubeconfig, Line: values[0].line, Detail: what}, func() {
 		for _, v := range values {
 			p.embedded(v)

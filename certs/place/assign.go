@@ -3,6 +3,7 @@ package place
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // edge is one certificate that may take one slot.
@@ -76,8 +77,8 @@ func positions(edges []edge, of func(edge) int) []int {
 }
 
 func greedy(part []edge, out map[int]int) {
-	slices.SortFunc(part, func(a, b edge) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.row, b.row), cmp.Compare(a.col, b.col))
+	sort.Slice(part, func(i, j int) bool {
+		return cmp.Or(part[j].score-part[i].score, part[i].row-part[j].row, part[i].col-part[j].col) < 0
 	})
 	used := map[int]bool{}
 	for _, e := range part {

@@ -1,7 +1,6 @@
 package place
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -329,11 +328,4 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// inOrder compares two placements as the result lists them.
-func inOrder(order map[topology.SlotID]int) func(a, b Placed) int {
-	return func(a, b Placed) int {
-		return cmp.Or(cmp.Compare(order[a.Slot], order[b.Slot]), cmp.Compare(a.Part, b.Part), cmp.Compare(a.File, b.File))
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 
 	"certwright/certs/topology"
@@ -105,7 +106,7 @@ func (f *fit) add(points int, identity bool, words string) {
 // why is the best reason, and the next one where both are short.
 func (f *fit) why() string {
 	rs := slices.Clone(f.reasons)
-	slices.SortStableFunc(rs, func(a, b reason) int { return b.points - a.points })
+	sort.SliceStable(rs, func(i, j int) bool { return rs[i].points > rs[j].points })
 	switch {
 	case len(rs) == 0:
 		return "it fits this slot better than any other"

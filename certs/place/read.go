@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"certwright/certs/material"
@@ -267,15 +268,7 @@ func (f *file) keep(r *role, foreign func(claims, int) bool) (certs, keys []int)
 	}
 	if ca && len(certs) < len(f.Doc.Certificates) {
 		// Who gets a CA out of a pile gets it first; a file of its own stays as it is.
-		slices.SortStableFunc(certs, func(a, b int) int {
-			switch {
-			case f.certs[a] == own:
-				return -1
-			case f.certs[b] == own:
-				return 1
-			}
-			return 0
-		})
+		sort.SliceStable(certs, func(i, j int) bool { return f.certs[certs[i]] == own && f.certs[certs[j]] != own })
 	}
 	for i, k := range f.Doc.Keys {
 		if foreign(f.keys, i) || ca && mixed && !f.keys.has(i, r) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"certwright/certs/material"
 	"certwright/certs/topology"
@@ -74,7 +75,10 @@ func (s *sorter) rest() {
 	for _, r := range s.roles {
 		order[r.slot.ID] = r.order
 	}
-	slices.SortStableFunc(s.out.Placed, inOrder(order))
+	sort.SliceStable(s.out.Placed, func(i, j int) bool {
+		a, b := &s.out.Placed[i], &s.out.Placed[j]
+		return cmp.Or(order[a.Slot]-order[b.Slot], cmp.Compare(a.Part, b.Part), cmp.Compare(a.File, b.File)) < 0
+	})
 	s.out.index = nil
 	for _, r := range s.roles {
 		for _, part := range []Part{Cert, Key} {

@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -127,8 +128,9 @@ func Read(ctx context.Context, w *install.World, paths []string, all bool) (*Cal
 		c.Entries = append(c.Entries, r.entries...)
 		c.Notes = append(c.Notes, r.notes...)
 	}
-	slices.SortStableFunc(c.Entries, func(a, b Entry) int {
-		return cmp.Or(a.NotAfter.Compare(b.NotAfter), strings.Compare(a.Path, b.Path), strings.Compare(a.At, b.At))
+	sort.SliceStable(c.Entries, func(i, j int) bool {
+		a, b := &c.Entries[i], &c.Entries[j]
+		return cmp.Or(a.NotAfter.Compare(b.NotAfter), strings.Compare(a.Path, b.Path), strings.Compare(a.At, b.At)) < 0
 	})
 	return c, nil
 }
@@ -243,8 +245,9 @@ func (r *reader) settle() {
 		return
 	}
 	r.entries = slices.DeleteFunc(r.entries, func(e Entry) bool { return e.Superseded != "" })
-	slices.SortStableFunc(r.entries, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(strings.Count(a.Path, "/"), strings.Count(b.Path, "/")), strings.Compare(a.Path, b.Path))
+	sort.SliceStable(r.entries, func(i, j int) bool {
+		a, b := &r.entries[i], &r.entries[j]
+		return cmp.Or(a.rank-b.rank, strings.Count(a.Path, "/")-strings.Count(b.Path, "/"), strings.Compare(a.Path, b.Path)) < 0
 	})
 	first := map[string]int{}
 	var out []Entry

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"certwright/assets/store"
@@ -113,7 +114,7 @@ func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) p
 	placed := map[place.Placed]bool{}
 	// What is the cluster's lies in tls/, with copies in the trees of its nodes.
 	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b place.File) int { return inTree(b.Name) - inTree(a.Name) })
+	sort.SliceStable(files, func(i, j int) bool { return inTree(files[i].Name) > inTree(files[j].Name) })
 	for _, f := range files {
 		e, ok := entries[filepath.ToSlash(f.Name)]
 		if !ok {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -279,7 +280,7 @@ func (r *rest) part(ctx context.Context, nodes []topology.Node) ([]layout.File, 
 		}
 		files = append(files, f)
 	}
-	slices.SortStableFunc(files, func(a, b layout.File) int { return strings.Compare(a.Path, b.Path) })
+	sort.SliceStable(files, func(i, j int) bool { return files[i].Path < files[j].Path })
 	r.count(set, &carried)
 	return files, nil
 }

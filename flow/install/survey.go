@@ -3,6 +3,7 @@ package install
 import (
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 
 	"certwright/assets/layout"
@@ -115,11 +116,9 @@ func (l *lines) all() []flow.Change {
 			c.What = flow.Added
 			l.count(c, f.count-there)
 		}
-		slices.SortStableFunc(l.list, func(a, b flow.Change) int {
-			if c := strings.Compare(a.Path, b.Path); c != 0 {
-				return c
-			}
-			return strings.Compare(string(a.What), string(b.What))
+		sort.SliceStable(l.list, func(i, j int) bool {
+			a, b := &l.list[i], &l.list[j]
+			return a.Path < b.Path || a.Path == b.Path && a.What < b.What
 		})
 	}
 	return l.list

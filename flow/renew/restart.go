@@ -2,6 +2,7 @@ package renew
 
 import (
 	"slices"
+	"sort"
 
 	"certwright/certs/topology"
 )
@@ -123,7 +124,7 @@ func inOrder(t *topology.Topology, list []Restart) []Restart {
 		}
 		return n
 	}
-	slices.SortStableFunc(list, func(a, b Restart) int { return place(a) - place(b) })
+	sort.SliceStable(list, func(i, j int) bool { return place(list[i]) < place(list[j]) })
 	needs := dials(t)
 	var out []Restart
 	for len(list) > 0 {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"certwright/assets/layout"
@@ -149,7 +150,7 @@ func (m *maker) keys(ctx context.Context, s *Stage, dir string) error {
 		return err
 	}
 	s.Files = append(s.Files, kept...)
-	slices.SortFunc(s.Files, func(a, b layout.File) int { return strings.Compare(a.Path, b.Path) })
+	sort.Slice(s.Files, func(i, j int) bool { return s.Files[i].Path < s.Files[j].Path })
 	return nil
 }
 

@@ -1,7 +1,7 @@
 package diagram
 
 import (
-	"slices"
+	"sort"
 	"strings"
 
 	"certwright/certs/check"
@@ -40,7 +40,7 @@ func (b *builder) findings() {
 		n.Severity = worse(n.Severity, f.Severity)
 	}
 	for _, n := range b.m.byID {
-		slices.SortStableFunc(n.Findings, func(x, y check.Finding) int { return rank(x.Severity) - rank(y.Severity) })
+		sort.SliceStable(n.Findings, func(i, j int) bool { return rank(n.Findings[i].Severity) < rank(n.Findings[j].Severity) })
 		if n.EndsSoon() && !n.NotWritten {
 			n.Severity = worse(n.Severity, check.Warning)
 		}

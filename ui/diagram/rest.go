@@ -3,6 +3,7 @@ package diagram
 import (
 	"bytes"
 	"slices"
+	"sort"
 	"strings"
 
 	"certwright/certs/topology"
@@ -264,7 +265,7 @@ func (r *rest) searched(k *restKind) []restText {
 			k.texts = append(k.texts, restText(marks.Replace(strings.ToLower(text))))
 		}
 	}
-	slices.SortFunc(k.texts, func(a, b restText) int { return len(b) - len(a) })
+	sort.Slice(k.texts, func(i, j int) bool { return len(k.texts[i]) > len(k.texts[j]) })
 	for i := len(k.texts) - 1; i >= 0; i-- { // what another holds it finds too
 		if slices.ContainsFunc(k.texts[:i], func(t restText) bool { return strings.Contains(string(t), string(k.texts[i])) }) {
 			k.texts = slices.Delete(k.texts, i, i+1)

@@ -1,9 +1,9 @@
 package diagram
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"slices"
+	"sort"
 
 	"certwright/certs/topology"
 )
@@ -73,7 +73,7 @@ func arrangeCalls(m *Model) *arrangement {
 	for _, c := range m.groups {
 		p.addCall(c, max(0, slices.Index(p.lanes, c.lane)), barOf(c.programs[0]), barOf(c.programs[1]))
 	}
-	slices.SortStableFunc(p.columns, func(a, b column) int { return cmp.Compare(a.lane, b.lane) })
+	sort.SliceStable(p.columns, func(i, j int) bool { return p.columns[i].lane < p.columns[j].lane })
 	p.arrange()
 	return p
 }
@@ -132,7 +132,7 @@ func (m *Model) lanesByRoot() []topology.AuthorityID {
 		group[id] = i
 	}
 	lanes := slices.Clone(m.lanes)
-	slices.SortStableFunc(lanes, func(a, b topology.AuthorityID) int { return cmp.Compare(group[a], group[b]) })
+	sort.SliceStable(lanes, func(i, j int) bool { return group[lanes[i]] < group[lanes[j]] })
 	return lanes
 }
 

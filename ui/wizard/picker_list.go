@@ -8,7 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -96,8 +96,9 @@ func readFolder(ctx context.Context, fsys afero.Fs, dir string) *folder {
 			break
 		}
 	}
-	slices.SortFunc(l.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.lower, b.lower), cmp.Compare(a.name, b.name))
+	sort.Slice(l.entries, func(i, j int) bool {
+		a, b := &l.entries[i], &l.entries[j]
+		return cmp.Or(a.rank()-b.rank(), cmp.Compare(a.lower, b.lower), cmp.Compare(a.name, b.name)) < 0
 	})
 	return l
 }

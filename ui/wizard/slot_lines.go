@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"slices"
+	"sort"
 
 	"certwright/certs/check"
 	"certwright/ui/theme"
@@ -77,7 +78,7 @@ func short(text []string, most int, th *theme.Theme) []string {
 func sortedFindings(fs []check.Finding) []check.Finding {
 	rank := map[check.Severity]int{check.Error: 0, check.Warning: 1, check.Info: 2}
 	out := slices.Clone(fs)
-	slices.SortStableFunc(out, func(a, b check.Finding) int { return rank[a.Severity] - rank[b.Severity] })
+	sort.SliceStable(out, func(i, j int) bool { return rank[out[i].Severity] < rank[out[j].Severity] })
 	return out
 }
 
