@@ -13,6 +13,8 @@ const WhereCAKeys = "ca-keys"
 
 // MakesCAs says whether the answers have CAs made here, so that there are keys
 // to seal or to discard.
+//
+//go:noinline // many callers, none of them hot
 func MakesCAs(t *topology.Topology, p *plan.Plan) bool {
 	return slices.ContainsFunc(t.Components, func(c topology.Component) bool {
 		mode := p.Mode(c.ID)

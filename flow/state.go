@@ -152,6 +152,8 @@ func (s *State) Catalogue() Catalogue { return s.catalogue }
 func (s *State) FactProblems() []*topology.FactProblem { return s.facts }
 
 // Source is what was handed over for a field.
+//
+//go:noinline // many callers, none of them hot
 func (s *State) Source(f Field) Source { return s.sources[f] }
 
 // Verdict is what is known about a slot's material.

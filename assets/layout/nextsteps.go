@@ -32,11 +32,13 @@ type page struct {
 	sections int
 }
 
+//go:noinline // many callers, none of them hot
 func (p *page) section(title string) {
 	p.sections++
 	fmt.Fprintf(p, "\n## %d. %s\n", p.sections, title)
 }
 
+//go:noinline // many callers, none of them hot
 func (p *page) text(format string, args ...any) { fmt.Fprintf(p, "\n"+format+"\n", args...) }
 
 func (p *page) commands(lines ...string) {

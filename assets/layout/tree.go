@@ -107,6 +107,8 @@ func (j *job) signers(s *topology.Slot, yield func(File, error) bool) bool {
 }
 
 // namesOf are the names under which a field of a slot is written.
+//
+//go:noinline // many callers, none of them hot
 func namesOf(s *topology.Slot, field topology.Field) []string {
 	var out []string
 	for _, f := range append([]topology.Files{s.Files}, s.Also...) {

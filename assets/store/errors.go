@@ -108,6 +108,7 @@ const (
 	newIsWhole = "the new set is complete"
 )
 
+//go:noinline // many callers, none of them hot
 func failed(op, path string, err error) *Error {
 	return &Error{Kind: Failed, Op: op, Path: path, Err: err, State: unchanged, Next: nextAfter(err)}
 }

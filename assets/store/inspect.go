@@ -344,6 +344,8 @@ func digestOf(r io.Reader, size int64) (sum [sha256.Size]byte, err error) {
 }
 
 // With lists the files of one status.
+//
+//go:noinline // many callers, none of them hot
 func (e *Existing) With(status Status) []string {
 	var paths []string
 	for _, f := range e.Files {

@@ -16,6 +16,7 @@ type decoder struct {
 	errs []*Error
 }
 
+//go:noinline // many callers, none of them hot
 func (d *decoder) bad(n *yaml.Node, path, format string, args ...any) {
 	d.errs = append(d.errs, &Error{Line: n.Line, Column: n.Column, Path: path, Message: fmt.Sprintf(format, args...)})
 }

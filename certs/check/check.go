@@ -100,6 +100,8 @@ type ChainInput struct {
 }
 
 // Worst is the worst severity among findings, "" when there are none.
+//
+//go:noinline // many callers, none of them hot
 func Worst(findings []Finding) Severity {
 	var worst Severity
 	for _, f := range findings {

@@ -134,6 +134,7 @@ type placed struct {
 	order, pos int
 }
 
+//go:noinline // many callers, none of them hot
 func newJudge(slot topology.SlotID, now time.Time) *judge {
 	return &judge{slot: slot, now: now, sigs: newSignatures(nil), seen: map[string]bool{}, alike: map[string]int{}}
 }
@@ -147,6 +148,8 @@ type detail struct {
 }
 
 // at reports a finding about a certificate.
+//
+//go:noinline // many callers, none of them hot
 func (j *judge) at(rule string, n *node, d detail) { j.report(rule, n.src, n.pos, d) }
 
 // report adds a finding; what was said before in the same words is dropped.

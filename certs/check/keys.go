@@ -140,6 +140,8 @@ func isEd25519(pub crypto.PublicKey) bool {
 }
 
 // keyList are the keys of a document that could be read.
+//
+//go:noinline // many callers, none of them hot
 func keyList(doc *material.Document) []crypto.Signer {
 	if doc == nil {
 		return nil

@@ -22,6 +22,8 @@ type pool struct {
 }
 
 // newPool drops certificates that are in it already.
+//
+//go:noinline // many callers, none of them hot
 func newPool(lists ...[]*node) *pool {
 	p := &pool{named: map[string][]*node{}}
 	for _, nodes := range lists {

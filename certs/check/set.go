@@ -224,6 +224,8 @@ func (c *setCheck) sharedKeys() {
 }
 
 // take adds what was found in a part of the set.
+//
+//go:noinline // many callers, none of them hot
 func (c *setCheck) take(j *judge) {
 	for _, f := range j.found {
 		c.said[ruleAt{f.Rule, f.Slot}] = true

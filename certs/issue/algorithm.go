@@ -60,6 +60,8 @@ func ParseAlgorithm(s string) (Algorithm, error) {
 }
 
 // Words is the algorithm as a person reads it: "ECDSA P-256", "RSA 2048".
+//
+//go:noinline // many callers, none of them hot
 func (a Algorithm) Words() string {
 	switch a {
 	case ECDSAP256:

@@ -68,6 +68,7 @@ func newPlan(r Request) (*plan, error) {
 	return p, p.serials()
 }
 
+//go:noinline // many callers, none of them hot
 func (p *plan) bad(err error) {
 	if err != nil {
 		p.errs = append(p.errs, err)

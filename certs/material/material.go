@@ -135,6 +135,8 @@ func (d *Document) NeedsPassphrase() bool {
 }
 
 // X509 lists the certificates that could be read.
+//
+//go:noinline // many callers, none of them hot
 func (d *Document) X509() []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, c := range d.Certificates {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"certwright/certs/topology"
@@ -83,8 +82,8 @@ func newRole(slot *topology.Slot, order int) *role {
 type fit struct {
 	identity int // of names, subject and file
 	total    int
-	explain  bool // reasons are wanted: most fits are only compared
-	reasons  []reason
+	explain  bool     // reasons are wanted: most fits are only compared
+	reasons  []reason // the best first
 }
 
 // reason is one piece of evidence, in words for a person.
@@ -100,13 +99,15 @@ func (f *fit) add(points int, identity bool, words string) {
 	}
 	if f.explain && words != "" && points > 0 {
 		f.reasons = append(f.reasons, reason{points, words})
+		for i := len(f.reasons) - 1; i > 0 && f.reasons[i-1].points < points; i-- {
+			f.reasons[i-1], f.reasons[i] = f.reasons[i], f.reasons[i-1]
+		}
 	}
 }
 
 // why is the best reason, and the next one where both are short.
 func (f *fit) why() string {
-	rs := slices.Clone(f.reasons)
-	sort.SliceStable(rs, func(i, j int) bool { return rs[i].points > rs[j].points })
+	rs := f.reasons
 	switch {
 	case len(rs) == 0:
 		return "it fits this slot better than any other"

@@ -65,6 +65,7 @@ func (s *sorter) keyFor(r *role, c *cert) *held {
 	return slices.MinFunc(list, func(a, b *held) int { return cmp.Compare(cost(a), cost(b)) })
 }
 
+//go:noinline // many callers, none of them hot
 func (s *sorter) placeKey(r *role, h *held, why string) {
 	h.used, h.file.placed = true, true
 	h.file.keys.add(h.index, r)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 
 	"certwright/certs/material"
 	"certwright/certs/topology"
@@ -242,7 +241,6 @@ func recency(certs []*cert) []int {
 // leafReasons says why a leaf is in its slot.
 func (s *sorter) leafReasons(r *role, c *cert) string {
 	f := r.fit(c, true)
-	sort.SliceStable(f.reasons, func(i, j int) bool { return f.reasons[i].points > f.reasons[j].points })
 	f.reasons = first(f.reasons, 1)
 	if why := s.issuerWords(r, c); why != "" {
 		return f.why() + "; " + why

@@ -70,6 +70,7 @@ func OfEdge(hs []Handshake, id string) []Handshake {
 	return pick(hs, func(h Handshake) bool { return h.Edge == id })
 }
 
+//go:noinline // many callers, none of them hot
 func pick(hs []Handshake, want func(Handshake) bool) []Handshake {
 	var out []Handshake
 	for _, h := range hs {

@@ -101,6 +101,8 @@ func (f Facts) values(name string) ([]string, bool) {
 }
 
 // FactNames lists the profile's facts in order.
+//
+//go:noinline // many callers, none of them hot
 func (p *Profile) FactNames() []string {
 	names := make([]string, len(p.Facts))
 	for i, f := range p.Facts {

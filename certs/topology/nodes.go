@@ -47,6 +47,8 @@ const (
 var nodeLists = []string{allNodeNames, allNodeAddresses, controlPlaneNames, controlPlaneAddrs}
 
 // HasNodes says whether the profile has certificates for each node.
+//
+//go:noinline // many callers, none of them hot
 func (p *Profile) HasNodes() bool {
 	return slices.ContainsFunc(p.Slots, func(s SlotSpec) bool { return s.Per != PerCluster })
 }
@@ -190,6 +192,8 @@ func instances(per Per, nodes []Node) []*Node {
 const PerNowhere Per = "nowhere"
 
 // has says whether there is one on a node; of what is the cluster's there is none.
+//
+//go:noinline // many callers, none of them hot
 func (p Per) has(n *Node) bool {
 	switch p {
 	case PerNode:

@@ -55,6 +55,8 @@ func (t *Topology) standFor() []Node {
 
 // StandIns are the names of the nodes that stand for all of their role: the
 // first, the one in the middle and the last.
+//
+//go:noinline // many callers, none of them hot
 func StandIns(nodes []Node) map[string]bool {
 	out := map[string]bool{}
 	for _, role := range []Role{ControlPlane, Worker} {

@@ -62,6 +62,8 @@ const (
 func Modes() []Mode { return []Mode{Generate, BringCA, BringCerts} }
 
 // Letter is the mode's letter on screen: G, C or B.
+//
+//go:noinline // many callers, none of them hot
 func (m Mode) Letter() string {
 	switch m {
 	case Generate:
@@ -75,6 +77,8 @@ func (m Mode) Letter() string {
 }
 
 // Words is the mode as a person reads it: "generate", "bring CA", "bring certs".
+//
+//go:noinline // many callers, none of them hot
 func (m Mode) Words() string {
 	switch m {
 	case Generate:

@@ -100,6 +100,8 @@ func (s *Slot) RequiredNames() []Name {
 }
 
 // IssuedNames are the values of one kind, in order.
+//
+//go:noinline // many callers, none of them hot
 func (s *Slot) IssuedNames(k NameKind) []string {
 	var out []string
 	for _, n := range s.Names {
@@ -135,6 +137,8 @@ type Edge struct {
 }
 
 // Slot is the slot of that name, nil when there is none.
+//
+//go:noinline // many callers, none of them hot
 func (t *Topology) Slot(id SlotID) *Slot {
 	if i, ok := t.index[id]; ok {
 		return &t.Slots[i]
@@ -143,6 +147,8 @@ func (t *Topology) Slot(id SlotID) *Slot {
 }
 
 // Component is the component of that name, nil when there is none.
+//
+//go:noinline // many callers, none of them hot
 func (t *Topology) Component(id ComponentID) *Component {
 	for i := range t.Components {
 		if t.Components[i].ID == id {
@@ -153,6 +159,8 @@ func (t *Topology) Component(id ComponentID) *Component {
 }
 
 // Authority is the authority of that name, nil when there is none.
+//
+//go:noinline // many callers, none of them hot
 func (t *Topology) Authority(id AuthorityID) *Authority {
 	for i := range t.Authorities {
 		if t.Authorities[i].ID == id {

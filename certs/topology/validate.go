@@ -69,6 +69,7 @@ type validator struct {
 	each    bool              // {{each}} is a fact here
 }
 
+//go:noinline // many callers, none of them hot
 func (v *validator) bad(path, format string, args ...any) {
 	v.errs = append(v.errs, &FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
 }

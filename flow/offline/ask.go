@@ -166,6 +166,7 @@ func makeKeys(ctx context.Context, w *install.World, a *flow.Answers, due []*top
 	return keys, group.Wait()
 }
 
+//go:noinline // many callers, none of them hot
 func (o *Asked) add(path string, data []byte, kind layout.Kind, slot topology.SlotID) {
 	f := layout.File{Path: path, Data: data, Mode: 0o644, Kind: kind, Slot: slot}
 	if kind == layout.KindKey {

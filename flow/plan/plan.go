@@ -140,6 +140,8 @@ func (p *Plan) Answers() *Plan {
 }
 
 // Mode is the mode of a component; one that the plan does not name is generated.
+//
+//go:noinline // many callers, none of them hot
 func (p *Plan) Mode(id topology.ComponentID) topology.Mode {
 	if c, ok := p.Components[id]; ok && c.Mode != "" {
 		return c.Mode

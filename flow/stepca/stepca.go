@@ -94,6 +94,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+//go:noinline // many callers, none of them hot
 func (c Config) fail(slot topology.SlotID, what, fix string, err error) error {
 	return &Error{URL: c.URL, Slot: slot, What: what, Fix: fix, Err: err}
 }

@@ -282,4 +282,5 @@ func (a *app) printJSON(v any) error {
 	return err
 }
 
+//go:noinline // many callers, none of them hot
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.World.Out, format, args...) }

@@ -107,6 +107,8 @@ func (b *builder) authorities() {
 }
 
 // put hangs a node under another, or at the top.
+//
+//go:noinline // many callers, none of them hot
 func (b *builder) put(n, parent *Node) {
 	b.m.byID[n.ID] = n
 	if parent == nil {

@@ -36,6 +36,7 @@ type dot struct {
 	drawn map[*Node]bool
 }
 
+//go:noinline // many callers, none of them hot
 func (w *dot) line(s string) { w.b.WriteString(s + "\n") }
 
 func (w *dot) node(n *Node, indent string) {

@@ -47,6 +47,7 @@ type mermaid struct {
 	links   int
 }
 
+//go:noinline // many callers, none of them hot
 func (w *mermaid) line(s string) { w.b.WriteString(s + "\n") }
 
 // node writes a node; an authority becomes a subgraph around what it signs.

@@ -42,6 +42,7 @@ func (r Row) Width() int {
 	return n
 }
 
+//go:noinline // many callers, none of them hot
 func (r *Row) add(role theme.Role, text string) {
 	if text != "" {
 		r.Segments = append(r.Segments, Segment{text, role})

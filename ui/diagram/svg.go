@@ -76,6 +76,7 @@ type drawing struct {
 
 type box struct{ x, y, w, h float64 }
 
+//go:noinline // many callers, none of them hot
 func (d *drawing) f(format string, args ...any) { fmt.Fprintf(&d.b, format+"\n", args...) }
 
 // text writes text with its class; what was cut is in a title of its own.

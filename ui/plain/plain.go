@@ -97,6 +97,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 }
 
+//go:noinline // many callers, none of them hot
 func (s *session) say(format string, args ...any) { fmt.Fprintf(s.Out, format+"\n", args...) }
 
 // do applies an event and runs all that comes of it.

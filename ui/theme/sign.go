@@ -108,6 +108,8 @@ type Lines struct {
 }
 
 // Border is the characters of boxes and trees as this terminal shows them.
+//
+//go:noinline // many callers, none of them hot
 func (t *Theme) Border() Lines {
 	if t.ascii {
 		return Lines{"-", "|", "+", "+", "+", "+", "|", "`", "..", "-", "#", ".", "<", ">"}

@@ -161,6 +161,8 @@ func wrap(text string, w int) []string {
 }
 
 // styled gives every line the same role.
+//
+//go:noinline // many callers, none of them hot
 func styled(th *theme.Theme, r theme.Role, lines []string) []string {
 	out := make([]string, len(lines))
 	for i, l := range lines {

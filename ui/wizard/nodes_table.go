@@ -90,6 +90,7 @@ func nodesBlocker(b flow.Blocker) (string, bool) {
 	return "node " + number(row+1) + ": " + p.text, ok
 }
 
+//go:noinline // many callers, none of them hot
 func cloneTable(nodes []topology.Node) []topology.Node {
 	out := slices.Clone(nodes)
 	n := 0

@@ -199,6 +199,8 @@ func (p *picker) arrange() {
 }
 
 // current is the entry under the cursor, nil when there is none.
+//
+//go:noinline // many callers, none of them hot
 func (p *picker) current() *entry {
 	if p.list == nil || p.cursor >= len(p.rows) {
 		return nil

@@ -59,6 +59,7 @@ func (s *profileScreen) View(w, h int) string {
 	return block(append(lines, indent(shortened(s.Theme, s.details(*e, w-2, false), room))...), w, h)
 }
 
+//go:noinline // many callers, none of them hot
 func indent(lines []string) []string {
 	out := make([]string, len(lines))
 	for i, l := range lines {

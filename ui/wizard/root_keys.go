@@ -15,7 +15,7 @@ import (
 // and the help say of it. A function of ours: built by the options of the
 // library, the 130 bindings are 200 KB of code that runs once.
 //
-//go:noinline
+//go:noinline // many callers, none of them hot
 func bind(name, does string, keys ...string) (b key.Binding) {
 	b.SetKeys(keys...)
 	b.SetHelp(name, does)

@@ -15,8 +15,10 @@ type lines struct {
 	out []string
 }
 
+//go:noinline // many callers, none of them hot
 func (l *lines) add(line string) { l.out = append(l.out, line) }
 
+//go:noinline // many callers, none of them hot
 func (l *lines) gap() {
 	if n := len(l.out); n > 0 && l.out[n-1] != "" {
 		l.add("")

@@ -146,6 +146,8 @@ func (s *slotScreen) missing(f flow.Field) bool {
 
 // selected is the row under the cursor among rows. A row that is gone gives way
 // to the first that can be chosen.
+//
+//go:noinline // many callers, none of them hot
 func (s *slotScreen) selected(rows []slotRow) int {
 	if i := slices.Index(rows, s.at); i >= 0 {
 		return i
