@@ -10,12 +10,20 @@ import (
 // Apply takes one event and returns what is to be done for it. It never
 // refuses an event: one that makes no sense now changes nothing.
 func (s *State) Apply(e Event) []Effect {
-	effects := s.apply(e)
-	switch e.(type) {
+	switch e := e.(type) {
 	case Checked, Look, Progressed: // no answer changes, and they come by the thousand
-		return effects
+		return s.apply(e)
+	case Looked: // comes each second, mostly with nothing
+		if len(e.Changed) == 0 && !e.Nodes {
+			return nil
+		}
 	}
-	return append(effects, s.keysAhead()...)
+	// What is kept of the slots is of the answers before, and they change now.
+	s.asked, s.due, s.applying = nil, nil, true
+	effects := append(s.apply(e), s.keysAhead()...)
+	s.applying = false
+	s.revision++
+	return effects
 }
 
 func (s *State) apply(e Event) []Effect {
@@ -29,7 +37,7 @@ func (s *State) apply(e Event) []Effect {
 	case Checked, Looked, Filled, NodesRead, PreparedSet, Progressed, Wrote, Saved:
 		return s.outcome(e)
 	case Look:
-		return s.look()
+		return s.look(e.Seen)
 	case FillFrom:
 		return s.fill(e.Dir)
 	case Confirm:
@@ -257,7 +265,7 @@ func (s *State) stale(renderOnly bool) []Effect {
 // prepare asks for the whole set, unless it is there or something before it
 // stands in the way.
 func (s *State) prepare(keep *Prepared) []Effect {
-	if s.preparing || s.prepared != nil && s.prepErr == nil || len(s.answersBlock()) > 0 {
+	if s.preparing || s.prepared != nil && s.prepErr == nil || s.unanswered() {
 		return nil
 	}
 	s.gen++
@@ -267,7 +275,10 @@ func (s *State) prepare(keep *Prepared) []Effect {
 }
 
 func (s *State) next() []Effect {
-	if s.writing || s.at == StepDone || s.at == StepWrite || len(s.Blockers(s.at)) > 0 {
+	if s.writing || s.at == StepDone || s.at == StepWrite {
+		return nil
+	}
+	if _, blocked := s.Worst(s.at); blocked {
 		return nil
 	}
 	s.enter(s.after(s.at))

@@ -33,7 +33,7 @@ func (s *State) Blockers(step Step) []Blocker {
 // answersBlock is what stops the set from being made at all.
 func (s *State) answersBlock() []Blocker {
 	var out []Blocker
-	for _, step := range []Step{StepFacts, StepModes, StepCA, StepCerts} {
+	for _, step := range answered {
 		out = append(out, s.Blockers(step)...)
 	}
 	return out
@@ -95,43 +95,42 @@ func (s *State) Unavailable(id topology.ComponentID, m topology.Mode) error {
 }
 
 func (s *State) slotBlockers(step Step, m topology.Mode) []Blocker {
-	var missing, wrong, pending []Blocker
+	var by [standings][]Blocker
 	for _, slot := range s.dueIn(m) {
-		at := Blocker{Step: step, Where: string(slot.ID), Slot: slot.ID, Part: PartCert}
-		if !s.hasMaterial(slot.ID) {
-			if !slot.Optional {
-				at.Message, at.Fix = slot.Title+" was not given", "choose a file, or paste it"
-				if slot.Kind == topology.KeyPair {
-					at.Part = PartKey
-				}
-				missing = append(missing, at)
-			}
-			continue
-		}
-		v := s.verdicts[slot.ID]
-		switch {
-		case v.Pending:
-			at.Message, at.Fix = slot.Title+" is being checked", "wait a moment"
-			pending = append(pending, at)
-		case v.NeedsPassphrase:
-			at.Part, at.Message, at.Fix = PartKey, "the key of "+slot.Title+" is encrypted", "type its passphrase"
-			wrong = append(wrong, at)
-		case !check.OK(v.Findings):
-			f := worst(v.Findings)
-			at.Message, at.Fix = f.Message, f.Fix
-			wrong = append(wrong, at)
-		case v.Pair == nil || s.keyDue(slot, m) && v.Pair.Key == nil:
-			at.Part, at.Message, at.Fix = PartKey, "the key of "+slot.Title+" was not given", "choose a file, or paste it"
-			if s.sources[Field{slot.ID, PartCert}].Empty() && slot.Kind != topology.KeyPair {
-				at.Part, at.Message = PartCert, "the certificate of "+slot.Title+" was not given"
-			}
-			if s.CanBeElsewhere(slot.Component) {
-				at.Fix = "choose a file, or paste it; press s if it is elsewhere"
-			}
-			missing = append(missing, at)
+		if b, at := s.slotBlocker(step, m, slot); at != Usable && at != Absent {
+			by[at] = append(by[at], b)
 		}
 	}
-	return append(append(wrong, missing...), pending...)
+	return append(append(by[Wrong], by[Missing]...), by[Pending]...)
+}
+
+// slotBlocker is what stands against a slot that is asked for, and where it stands.
+func (s *State) slotBlocker(step Step, m topology.Mode, slot *topology.Slot) (Blocker, Standing) {
+	at := Blocker{Step: step, Where: string(slot.ID), Slot: slot.ID, Part: PartCert}
+	v, stands := s.verdicts[slot.ID], s.stands(slot, m).now
+	switch {
+	case stands == Pending:
+		at.Message, at.Fix = slot.Title+" is being checked", "wait a moment"
+	case stands == Wrong && v.NeedsPassphrase:
+		at.Part, at.Message, at.Fix = PartKey, "the key of "+slot.Title+" is encrypted", "type its passphrase"
+	case stands == Wrong:
+		f := worst(v.Findings)
+		at.Message, at.Fix = f.Message, f.Fix
+	case stands == Missing && !s.hasMaterial(slot.ID):
+		at.Message, at.Fix = slot.Title+" was not given", "choose a file, or paste it"
+		if slot.Kind == topology.KeyPair {
+			at.Part = PartKey
+		}
+	case stands == Missing:
+		at.Part, at.Message, at.Fix = PartKey, "the key of "+slot.Title+" was not given", "choose a file, or paste it"
+		if s.sources[Field{slot.ID, PartCert}].Empty() && slot.Kind != topology.KeyPair {
+			at.Part, at.Message = PartCert, "the certificate of "+slot.Title+" was not given"
+		}
+		if s.CanBeElsewhere(slot.Component) {
+			at.Fix = "choose a file, or paste it; press s if it is elsewhere"
+		}
+	}
+	return at, stands
 }
 
 // keyDue says whether a slot needs its key in a mode: the key of a CA whose

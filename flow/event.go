@@ -79,8 +79,9 @@ type (
 	// the cluster's name, typed.
 	Confirm struct{ Typed string }
 	// Look asks whether files changed on disk. A user interface sends it once a
-	// second while slots are on screen.
-	Look struct{}
+	// second while slots are on screen. Of many slots it is about some at a time,
+	// and always about those that are seen.
+	Look struct{ Seen []topology.SlotID }
 	// Stop asks a running preparation to end. It does nothing to a write.
 	Stop struct{}
 
@@ -174,7 +175,7 @@ type (
 		Debounced bool // the answer is still being typed: a short wait saves work
 		Rechecked bool
 	}
-	// LookAtFiles looks whether files changed on disk.
+	// LookAtFiles looks whether files changed on disk. The stamps are not to be changed.
 	LookAtFiles struct {
 		Slots map[topology.SlotID]map[string]Stamp
 		// Nodes is the file of the nodes and how it was, "" when there is none.

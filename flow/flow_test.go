@@ -336,7 +336,8 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 		}
 		switch e := e.(type) {
 		case flow.CheckSlot:
-			return flow.Checked{Slot: e.Slot, Gen: e.Gen, Verdict: flow.Verdict{NeedsPassphrase: r.IntN(2) == 0, Findings: []check.Finding{{Rule: "expired", Severity: check.Error}}}}
+			severity := []check.Severity{check.Error, check.Error, check.Warning}[r.IntN(3)]
+			return flow.Checked{Slot: e.Slot, Gen: e.Gen, Verdict: flow.Verdict{NeedsPassphrase: r.IntN(2) == 0, Findings: []check.Finding{{Rule: "expired", Severity: severity}}}}
 		case flow.Prepare:
 			return flow.PreparedSet{Gen: e.Gen - r.IntN(2), Prepared: &flow.Prepared{}, Err: errors.New("no")}
 		case flow.Write:
@@ -373,7 +374,7 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 		if s.At() != flow.StepDone && before == flow.StepDone {
 			t.Fatalf("left Done by %T", e)
 		}
-		s.Blockers(s.At())
+		askedAgrees(t, s)
 		s.Confirmation()
 		s.Choices()
 		if p := s.Plan(); p.HasTable() {
@@ -392,6 +393,56 @@ func walk(t *testing.T, r *rand.Rand, steps int) {
 		t.Fatalf("the saved answers are refused: %v\n%s", err, saved)
 	}
 	finish(t, s, pending)
+}
+
+func hasMaterial(s *flow.State, id topology.SlotID) bool {
+	return !s.Source(flow.Field{Slot: id, Part: flow.PartCert}).Empty() || !s.Source(flow.Field{Slot: id, Part: flow.PartKey}).Empty()
+}
+
+// askedAgrees holds what is kept of the slots, verdict by verdict, against what
+// is said of each when it is asked anew.
+func askedAgrees(t *testing.T, s *flow.State) {
+	t.Helper()
+	for _, step := range flow.Steps() {
+		all := s.Blockers(step)
+		b, blocked := s.Worst(step)
+		if blocked != (len(all) > 0) || blocked && b != all[0] {
+			t.Fatalf("the worst of %s is %+v, and its blockers are %+v", step, b, all)
+		}
+	}
+	for step, m := range map[flow.Step]topology.Mode{flow.StepCA: topology.BringCA, flow.StepCerts: topology.BringCerts} {
+		a := s.Asked(m)
+		against := map[topology.SlotID]bool{}
+		for _, b := range s.Blockers(step) {
+			against[b.Slot] = true
+		}
+		ready, all := 0, 0
+		var warned *topology.Slot
+		for _, slot := range s.Due(m) {
+			v := s.Verdict(slot.ID)
+			for _, f := range v.Findings {
+				if f.Severity == check.Warning && warned == nil {
+					warned = slot
+				}
+			}
+			if !check.OK(v.Findings) && !a.Bad(a.Index(slot.ID)) && hasMaterial(s, slot.ID) {
+				t.Fatalf("%s is wrong and not listed as such: %+v", slot.ID, v)
+			}
+			if slot.Optional && !hasMaterial(s, slot.ID) {
+				continue
+			}
+			all++
+			if !against[slot.ID] {
+				ready++
+			}
+		}
+		if r, n := a.Ready(""); r != ready || n != all {
+			t.Fatalf("%s: %d of %d are ready, and %d of %d are counted", m, ready, all, r, n)
+		}
+		if got := a.FirstWarned(); got != warned {
+			t.Fatalf("%s: the first warning is about %v, and %v is named", m, warned, got)
+		}
+	}
 }
 
 // finish gives good answers from wherever the walk ended.

@@ -36,6 +36,12 @@ type State struct {
 	gen      int // counts every question asked, so that a late answer is known
 	slotGen  map[topology.SlotID]int
 	verdicts map[topology.SlotID]Verdict
+	// asked and due are what the steps ask for, as long as no answer changes.
+	asked    map[topology.Mode]*Asked
+	due      map[topology.Mode][]*topology.Slot
+	applying bool
+	revision int
+	lookFrom [2]int // where the next look begins: among all slots, and among those with something against them
 	fillGen  int
 	filling  bool
 	filled   *Filled
@@ -188,6 +194,9 @@ func (s *State) Confirmation() (want, typed string, asked bool) {
 	return want, s.confirmed, s.prepared != nil && s.prepared.Survey.Confirm() != ""
 }
 
+// Mode is the mode of a component.
+func (s *State) Mode(id topology.ComponentID) topology.Mode { return s.plan.Mode(id) }
+
 // Choices are the choices as topology.Available asks for them.
 func (s *State) Choices() map[topology.ComponentID]topology.Choice {
 	out := map[topology.ComponentID]topology.Choice{}
@@ -203,18 +212,28 @@ func (s *State) Choices() map[topology.ComponentID]topology.Choice {
 
 func hasKey(v Verdict) bool { return v.Pair != nil && v.Pair.Key != nil }
 
-// Due lists the slots that a person hands over in a mode, over all components.
+// Due lists the slots that a person hands over in a mode, over all components;
+// the list is not to be changed.
 func (s *State) Due(m topology.Mode) []*topology.Slot { return s.dueIn(m) }
 
 func (s *State) dueIn(m topology.Mode) []*topology.Slot {
-	var out []*topology.Slot
 	if m == topology.Generate {
 		return nil
 	}
+	if due, known := s.due[m]; known {
+		return due
+	}
+	var out []*topology.Slot
 	for _, c := range s.topo.Components {
 		if s.plan.Mode(c.ID) == m && s.plan.StepCA(c.ID) == nil { // a CA that is asked is not handed over
 			out = append(out, s.topo.Due(c.ID, m)...)
 		}
+	}
+	if !s.applying {
+		if s.due == nil {
+			s.due = map[topology.Mode][]*topology.Slot{}
+		}
+		s.due[m] = out
 	}
 	return out
 }

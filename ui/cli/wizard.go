@@ -142,9 +142,9 @@ func (a *app) wizard(c *cobra.Command, f *wizardFlags, demo bool) error {
 	o := wizard.Options{
 		Runner: threaded{runner, threads}, FS: w.Read, Dir: w.Dir, Home: a.home(), Now: w.Now,
 		PlanPath: save, Demo: demo, Far: a.far(), Resumed: f.resume, In: a.In, Out: out, Theme: style,
-		NewPassphrase: install.NewPassphrase,
-		Compare:       func(p *flow.Prepared, path string) flow.Difference { return install.Compare(w, p, path) },
-		Export:        func(path string, data []byte, replace bool) error { return exportTo(w, path, data, replace) },
+		NewPassphrase: install.NewPassphrase, Busy: threads.more,
+		Compare: func(p *flow.Prepared, path string) flow.Difference { return install.Compare(w, p, path) },
+		Export:  func(path string, data []byte, replace bool) error { return exportTo(w, path, data, replace) },
 	}
 	if !demo && f.config == "" && !f.resume {
 		o.Resumable = a.resumable(save)

@@ -50,9 +50,6 @@ func (r *root) frame() []string {
 	if rules {
 		h--
 	}
-	if s, ok := r.screen().(memoed); ok {
-		s.fresh()
-	}
 	status := r.statusRows()
 	rows := []string{r.nameRow(), r.rail()}
 	if rules {
@@ -169,8 +166,8 @@ func (r *root) status() Status {
 		}
 	}
 	f := r.env.Flow
-	if b := f.Blockers(r.at); len(b) > 0 {
-		return Status{blockerSign(f, b[0]), blockerText(f, b[0])}
+	if b, ok := f.Worst(r.at); ok {
+		return Status{blockerSign(f, b), blockerText(f, b)}
 	}
 	return r.screen().Status()
 }

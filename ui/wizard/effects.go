@@ -12,6 +12,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/certs/check"
+	"certwright/certs/issue"
 	"certwright/certs/topology"
 	"certwright/flow"
 )
@@ -32,27 +33,16 @@ const (
 // doneMsg is the event that an effect answered with.
 type doneMsg struct{ event flow.Event }
 
-// manyChecks is how many checks are due when their verdicts are shown some at a
-// time, as often as a progress bar moves: keys have to come through.
-const manyChecks = 64
-
-// judgedMsg says that there are verdicts to take. Those that come while the
-// screen is drawn are taken with it: ten thousand are not as many frames.
-type judgedMsg struct{}
-
 // work turns effects into commands. It is used by the root's Update only; the
 // commands get copies.
 type work struct {
 	ctx     context.Context
 	runner  Runner
-	checks  map[topology.SlotID]context.CancelFunc
 	prepare context.CancelFunc
 	writer  *writer
-	looking bool          // a look at the files has not come back yet
-	slots   chan struct{} // limits how many checks run at a time
+	looking bool // a look at the files has not come back yet
 	mu      sync.Mutex
-	judged  []flow.Event // verdicts that were not taken yet
-	due     atomic.Int64 // checks that have not ended
+	checks
 	// progress is the newest report of a long effect. The root looks at it on a
 	// clock of its own: an effect never waits for the screen.
 	progress atomic.Pointer[flow.Progressed]
@@ -63,10 +53,9 @@ type work struct {
 }
 
 func newWork(ctx context.Context, r Runner, w *writer) *work {
-	return &work{
-		ctx: ctx, runner: r, writer: w, checks: map[topology.SlotID]context.CancelFunc{},
-		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0))), wait: pause,
-	}
+	k := &work{ctx: ctx, runner: r, writer: w, wait: pause}
+	k.newest, k.places = map[topology.SlotID]queued{}, issue.Cores()
+	return k
 }
 
 // pause waits and says whether ctx still holds.
@@ -87,18 +76,16 @@ func (k *work) start(effects []flow.Effect) tea.Cmd {
 	for _, e := range effects {
 		cmds = append(cmds, k.one(e))
 	}
-	return tea.Batch(cmds...)
+	return tea.Batch(append(cmds, k.checkers()...)...)
 }
 
 func (k *work) one(e flow.Effect) tea.Cmd {
 	switch e := e.(type) {
 	case flow.CheckSlot:
-		if cancel := k.checks[e.Slot]; cancel != nil {
-			cancel()
+		if q := k.queue(e); e.Debounced {
+			return k.debounced(q)
 		}
-		ctx, cancel := context.WithCancel(k.ctx)
-		k.checks[e.Slot] = cancel
-		return k.check(ctx, e)
+		return nil
 	case flow.Prepare:
 		k.cancelPrepare()
 		var ctx context.Context
@@ -119,49 +106,6 @@ func (k *work) one(e flow.Effect) tea.Cmd {
 		return func() tea.Msg { return doneMsg{<-done} }
 	}
 	return func() tea.Msg { return doneMsg{k.run(k.ctx, e)} }
-}
-
-func (k *work) check(ctx context.Context, e flow.CheckSlot) tea.Cmd {
-	wait := k.wait
-	k.due.Add(1)
-	return func() tea.Msg {
-		defer k.due.Add(-1)
-		if e.Debounced && !wait(ctx, typingPause) {
-			return nil
-		}
-		select {
-		case k.slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
-		verdict := k.run(ctx, e)
-		<-k.slots
-		if !k.verdict(verdict) {
-			return nil
-		}
-		if k.due.Load() > manyChecks {
-			k.wait(k.ctx, tickPause)
-		}
-		return judgedMsg{}
-	}
-}
-
-// verdict keeps a verdict until it is taken, and says whether it is the first to
-// wait for that.
-func (k *work) verdict(e flow.Event) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.judged = append(k.judged, e)
-	return len(k.judged) == 1
-}
-
-// verdicts takes those that came.
-func (k *work) verdicts() []flow.Event {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	out := k.judged
-	k.judged = nil
-	return out
 }
 
 func (k *work) cancelPrepare() {

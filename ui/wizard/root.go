@@ -94,8 +94,8 @@ func (r *root) do(e flow.Event) tea.Cmd {
 	before := r.env.Flow.At()
 	effects := r.env.Flow.Apply(e)
 	if _, next := e.(flow.Next); next && r.env.Flow.At() == before {
-		if b := r.env.Flow.Blockers(before); len(b) > 0 {
-			r.nudged, r.refused = true, &b[0]
+		if b, ok := r.env.Flow.Worst(before); ok {
+			r.nudged, r.refused = true, &b
 		}
 	}
 	return r.work.start(effects)
@@ -149,7 +149,11 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 		return nil
 	case lookMsg:
 		r.looking = false
-		return r.do(flow.Look{})
+		var seen []topology.SlotID
+		if s, ok := r.screen().(seer); ok {
+			seen = s.Seen()
+		}
+		return r.do(flow.Look{Seen: seen})
 	case signalMsg:
 		return r.signalled(msg.signal)
 	case resumeMsg:
@@ -325,7 +329,10 @@ func (r *root) resumed(m resumeMsg) tea.Cmd {
 // forwards goes through every step that is answered.
 func (r *root) forwards() tea.Cmd {
 	var cmds []tea.Cmd
-	for r.env.Flow.At() != flow.StepTopology && len(r.env.Flow.Blockers(r.env.Flow.At())) == 0 {
+	for r.env.Flow.At() != flow.StepTopology {
+		if _, blocked := r.env.Flow.Worst(r.env.Flow.At()); blocked {
+			break
+		}
 		var effects []flow.Effect
 		for _, e := range r.env.Flow.Apply(flow.Next{}) {
 			if _, save := e.(flow.Save); !save { // nothing changed since

@@ -60,6 +60,9 @@ type Options struct {
 	Export        func(path string, data []byte, replace bool) error
 	// Far says that the terminal is behind a network: fewer frames are drawn.
 	Far bool
+	// Busy is called when thousands of checks begin, and what it gives when they
+	// have ended; nil is not.
+	Busy func() (ended func())
 	// In and Out are the terminal.
 	In, Out *os.File
 	Theme   theme.Options
@@ -134,7 +137,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	w := newWriter(ctx)
 	defer w.stop()
-	r, start := newRoot(env, newWork(ctx, o.Runner, w), o.Effects)
+	k := newWork(ctx, o.Runner, w)
+	k.busy = o.Busy
+	r, start := newRoot(env, k, o.Effects)
 	if o.Resumed {
 		start = tea.Batch(start, r.forwards())
 	}

@@ -13,6 +13,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/spf13/afero"
 
+	"certwright/certs/topology"
 	"certwright/flow"
 	"certwright/ui/theme"
 )
@@ -57,10 +58,9 @@ type (
 	closer interface{ Close() (tea.Cmd, bool) }
 	// helper adds paragraphs of its own to the help overlay.
 	helper interface{ Help() []string }
-	// memoed is a screen that works things out once for a frame, and forgets
-	// them when it begins.
-	memoed interface{ fresh() }
-
+	// seer is a screen that shows what came from files: those are looked at each
+	// second, however many there are.
+	seer interface{ Seen() []topology.SlotID }
 	// urgent is a screen whose own words go before the blockers of its step now,
 	// because they are about what the person is doing this moment.
 	urgent interface{ Urgent() (Status, bool) }

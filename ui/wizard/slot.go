@@ -24,6 +24,7 @@ type slotScreen struct {
 
 	focus  slotFocus
 	at     slotRow // the row under the cursor
+	atRow  int     // where it was found last
 	from   int     // first row of the list in view
 	scroll int     // first line of the verdict in view
 	deep   int     // how far the verdict can be scrolled, as drawn last
@@ -38,7 +39,7 @@ type slotScreen struct {
 	filled filledPane
 	folder string // where the last file came from
 
-	memo *slotMemo
+	memo slotMemo
 }
 
 // chosenMsg says what is in a file that was just chosen.
@@ -60,7 +61,6 @@ func newSlotScreen(env *Env, step flow.Step, mode topology.Mode) *slotScreen {
 // Open shows the screen. The first time in the CA step the picker is there at
 // once, because a file is what is asked for.
 func (s *slotScreen) Open() tea.Cmd {
-	s.fresh()
 	s.closeStale()
 	if s.focus == onPicker {
 		return s.picker.again()
@@ -104,7 +104,6 @@ func (s *slotScreen) untouched() bool {
 
 // Update takes a key, a paste or a message of the screen's own.
 func (s *slotScreen) Update(msg tea.Msg) tea.Cmd {
-	s.fresh()
 	switch msg := msg.(type) {
 	case listedMsg, restedMsg, lookedMsg:
 		_, cmd := s.picker.update(msg)
@@ -172,7 +171,7 @@ func (s *slotScreen) took(did picked) tea.Cmd {
 	case pickedFile:
 		s.leavePicker()
 		s.folder = filepath.Dir(did.path)
-		cmd := s.do(flow.SetSource{Field: f, Source: flow.Source{Path: s.places().given(did.path)}})
+		cmd := s.Do(flow.SetSource{Field: f, Source: flow.Source{Path: s.places().given(did.path)}})
 		if did.look == nil { // chosen before the cursor had rested on it
 			look := s.judge.file(did.path, did.entry, nil)
 			return tea.Batch(cmd, func() tea.Msg { return chosenMsg{s, f, did.path, look()} })
@@ -250,7 +249,7 @@ func (s *slotScreen) pickFolder() tea.Cmd {
 func (s *slotScreen) fill(dir string) tea.Cmd {
 	s.focus, s.filled = onFilled, filledPane{dir: dir}
 	s.folder = s.places().abs(dir)
-	return s.do(flow.FillFrom{Dir: dir})
+	return s.Do(flow.FillFrom{Dir: dir})
 }
 
 func (s *slotScreen) startPaste(f flow.Field) {
@@ -292,7 +291,7 @@ func (s *slotScreen) keepPaste() tea.Cmd {
 	events := s.paste.file()
 	for i, e := range events {
 		said = append(said, pastedWords(e.Source.Pasted)+" kept as "+s.name(e.Field))
-		cmd := s.do(e)
+		cmd := s.Do(e)
 		if i+1 < len(events) && events[i+1].Field.Slot == e.Field.Slot {
 			continue // half a slot is not judged: the other half is here too
 		}

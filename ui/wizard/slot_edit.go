@@ -126,7 +126,7 @@ func (s *slotScreen) typed() tea.Cmd {
 	if p.forFolder {
 		return nil
 	}
-	return s.do(flow.SetSource{Field: p.field, Source: flow.Source{Path: s.typedPath()}})
+	return s.Do(flow.SetSource{Field: p.field, Source: flow.Source{Path: s.typedPath()}})
 }
 
 // typedPath is the path as the answers keep it. What begins at home is made
@@ -351,7 +351,7 @@ func (s *slotScreen) secretKey(k tea.KeyMsg) tea.Cmd {
 	s.secret.tried[s.secret.slot.Slot] = s.material(s.secret.slot.Slot)
 	given := bytes.Clone(s.secret.data) // the flow's from here on
 	s.secret.drop()
-	return s.do(flow.SetPassphrase{Slot: s.secret.slot.Slot, Passphrase: given})
+	return s.Do(flow.SetPassphrase{Slot: s.secret.slot.Slot, Passphrase: given})
 }
 
 // material tells one slot's material from another that it is changed to.

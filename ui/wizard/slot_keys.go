@@ -60,7 +60,7 @@ func (s *slotScreen) enter() enterDoes {
 	rows := s.rows()
 	i := s.selected(rows)
 	switch {
-	case i < 0 || len(s.blockers()) == 0:
+	case i < 0 || !s.blocked():
 		return enterNext
 	case rows[i].kind != fieldRow:
 		return enterProblem
@@ -80,10 +80,8 @@ func (s *slotScreen) enter() enterDoes {
 }
 
 func (s *slotScreen) firstBlocker() topology.SlotID {
-	if b := s.blockers(); len(b) > 0 {
-		return b[0].Slot
-	}
-	return ""
+	b, _ := s.Flow.Worst(s.step)
+	return b.Slot
 }
 
 // wantsSecret says that the field's key waits for its passphrase.
@@ -240,7 +238,7 @@ func (s *slotScreen) fieldKey(msg tea.KeyMsg, f flow.Field) tea.Cmd {
 	case key.Matches(msg, k.secret) && s.Flow.Verdict(f.Slot).NeedsPassphrase:
 		s.startSecret(f)
 	case key.Matches(msg, k.clear) && !s.Flow.Source(f).Empty():
-		return s.do(flow.SetSource{Field: f})
+		return s.Do(flow.SetSource{Field: f})
 	}
 	return nil
 }
@@ -282,7 +280,7 @@ func (s *slotScreen) pressEnter() tea.Cmd {
 		s.focus, s.scroll = onVerdict, 0
 		return nil
 	}
-	return s.do(flow.Next{}) // refused, it leads to the first blocker
+	return s.Do(flow.Next{}) // refused, it leads to the first blocker
 }
 
 // fix is what mends the worst finding of the slot under the cursor: the command
@@ -315,14 +313,14 @@ func (s *slotScreen) copyFix() tea.Cmd {
 
 // toggleOwn asks for an intermediate of our own under the CA, or no longer.
 func (s *slotScreen) toggleOwn(id topology.ComponentID) tea.Cmd {
-	on := !s.Flow.Plan().Components[id].Intermediate
-	return s.do(flow.SetIntermediate{Component: id, On: on})
+	on := !s.Flow.Choices()[id].Intermediate
+	return s.Do(flow.SetIntermediate{Component: id, On: on})
 }
 
 // toggleElsewhere says that the key of a CA is not here, or that it is to come.
 func (s *slotScreen) toggleElsewhere(id topology.ComponentID) tea.Cmd {
 	on := !s.Flow.KeyElsewhere(id)
-	cmd := s.do(flow.SetElsewhere{Component: id, On: on})
+	cmd := s.Do(flow.SetElsewhere{Component: id, On: on})
 	text := "the key of this CA is to be given after all"
 	if on {
 		text = "the key of this CA is elsewhere: signing requests are written in place of the set, and the set when they come back signed"
@@ -339,14 +337,14 @@ func (s *slotScreen) setMode(id topology.ComponentID, m topology.Mode) tea.Cmd {
 	}
 	rows := s.rows()
 	i := s.selected(rows)
-	cmd := s.do(flow.SetMode{Component: id, Mode: m})
+	cmd := s.Do(flow.SetMode{Component: id, Mode: m})
 	title := string(id)
 	if c := s.Flow.Topology().Component(id); c != nil {
 		title = c.Title
 	}
 	left := s.rows()
 	if len(left) == 0 { // this step asks for nothing any more: back to where modes are shown
-		return tea.Batch(cmd, s.do(flow.Back{}))
+		return tea.Batch(cmd, s.Do(flow.Back{}))
 	}
 	s.Say(Status{theme.NoSign, title + " is set to " + m.Words() + ". What you gave is kept, should you change it back."})
 	if !slices.Contains(left, s.at) {
@@ -364,12 +362,18 @@ func (s *slotScreen) problem() slotRow {
 	if i < 0 {
 		return s.at
 	}
-	for _, bad := range []func(flow.Field) bool{
-		func(f flow.Field) bool { return s.missing(f) || s.sign(f) == theme.BadSign },
-		func(f flow.Field) bool { return s.sign(f) == theme.WarnSign },
+	asked := s.asked()
+	slots := s.worked().slots
+	for _, p := range []struct {
+		may func(slot int) bool // told quickly: most of many slots are good
+		is  func(flow.Field) bool
+	}{
+		{asked.Bad, func(f flow.Field) bool { return s.missing(f) || s.sign(f) == theme.BadSign }},
+		{asked.Warned, func(f flow.Field) bool { return s.sign(f) == theme.WarnSign }},
 	} {
 		for n := 1; n <= len(rows); n++ {
-			if r := rows[(i+n)%len(rows)]; r.kind == fieldRow && bad(r.field) {
+			at := (i + n) % len(rows)
+			if r := rows[at]; r.kind == fieldRow && (slots[at] < 0 || p.may(slots[at])) && p.is(r.field) {
 				return r
 			}
 		}

@@ -3,27 +3,18 @@ package wizard
 import (
 	"slices"
 
-	tea "github.com/charmbracelet/bubbletea"
-
 	"certwright/certs/topology"
 	"certwright/flow"
 )
 
-// slotMemo is what is worked out once for a frame or a key: with thousands of
-// nodes the list is long.
+// slotMemo is what hangs on the answers alone, and is worked out when they
+// change: with thousands of nodes the list is long.
 type slotMemo struct {
+	made     bool
+	revision int // of the answers
 	rows     []slotRow
-	blockers []flow.Blocker
-	blocked  map[topology.SlotID]bool
-}
-
-// fresh forgets what was worked out, because the answers may have changed.
-func (s *slotScreen) fresh() { s.memo = nil }
-
-// do applies an event.
-func (s *slotScreen) do(e flow.Event) tea.Cmd {
-	defer s.fresh()
-	return s.Do(e)
+	slots    []int // of each row, the place of its slot among those that are asked for; -1 of others
+	label    int   // the longest label of a field
 }
 
 // slotFocus is the part of the screen that the keys go to.
@@ -57,27 +48,43 @@ const (
 // rows are the fields that these modes ask for, component by component.
 func (s *slotScreen) rows() []slotRow { return s.worked().rows }
 
-// blockers are what stands against going on.
-func (s *slotScreen) blockers() []flow.Blocker { return s.worked().blockers }
+// asked is what this step asks for, and where each of it stands.
+func (s *slotScreen) asked() *flow.Asked { return s.Flow.Asked(s.mode) }
 
-// blocked are the slots that stand against going on.
-func (s *slotScreen) blocked(id topology.SlotID) bool { return s.worked().blocked[id] }
+// blocked says whether something stands against going on.
+func (s *slotScreen) blocked() bool {
+	_, blocked := s.Flow.Worst(s.step)
+	return blocked
+}
 
 func (s *slotScreen) worked() *slotMemo {
-	if s.memo == nil {
-		s.memo = &slotMemo{rows: s.makeRows(), blockers: s.Flow.Blockers(s.step), blocked: map[topology.SlotID]bool{}}
-		for _, b := range s.memo.blockers {
-			s.memo.blocked[b.Slot] = true
+	if m := &s.memo; !m.made || m.revision != s.Flow.Revision() {
+		*m = slotMemo{made: true, revision: s.Flow.Revision(), rows: s.makeRows()}
+		m.slots = make([]int, len(m.rows))
+		for i, r := range m.rows {
+			m.slots[i] = -1
+			if r.kind == fieldRow {
+				m.slots[i] = s.asked().Index(r.field.Slot)
+				m.label = max(m.label, len(s.label(r)))
+			}
 		}
 	}
-	return s.memo
+	return &s.memo
+}
+
+// Seen is the slot under the cursor.
+func (s *slotScreen) Seen() []topology.SlotID {
+	if f, ok := s.field(); ok {
+		return []topology.SlotID{f.Slot}
+	}
+	return nil
 }
 
 func (s *slotScreen) makeRows() []slotRow {
 	var out []slotRow
-	t, plan := s.Flow.Topology(), s.Flow.Plan()
+	t := s.Flow.Topology()
 	for _, c := range t.Components {
-		if plan.Mode(c.ID) != s.mode {
+		if s.Flow.Mode(c.ID) != s.mode {
 			continue
 		}
 		due := t.Due(c.ID, s.mode)
@@ -149,12 +156,16 @@ func (s *slotScreen) missing(f flow.Field) bool {
 //
 //go:noinline // many callers, none of them hot
 func (s *slotScreen) selected(rows []slotRow) int {
+	if s.atRow < len(rows) && rows[s.atRow] == s.at {
+		return s.atRow
+	}
 	if i := slices.Index(rows, s.at); i >= 0 {
+		s.atRow = i
 		return i
 	}
 	for i, r := range rows {
 		if r.kind != headingRow {
-			s.at = r
+			s.at, s.atRow = r, i
 			return i
 		}
 	}
@@ -205,6 +216,7 @@ func (s *slotScreen) move(step int) {
 		}
 	}
 	s.goTo(rows[to])
+	s.atRow = to
 }
 
 func abs(n int) int { return max(n, -n) }

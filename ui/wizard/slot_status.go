@@ -10,15 +10,14 @@ import (
 
 // Status is the worst warning, or that nothing is missing.
 func (s *slotScreen) Status() Status {
-	for _, slot := range s.Flow.Due(s.mode) {
-		v := s.Flow.Verdict(slot.ID)
-		for _, f := range sortedFindings(v.Findings) {
+	if slot := s.asked().FirstWarned(); slot != nil {
+		for _, f := range sortedFindings(s.Flow.Verdict(slot.ID).Findings) {
 			if f.Severity == check.Warning {
 				return Status{theme.WarnSign, slot.Title + ": " + sentence(f.Message, f.Fix)}
 			}
 		}
 	}
-	if len(s.blockers()) > 0 {
+	if s.blocked() {
 		return Status{}
 	}
 	return Status{theme.GoodSign, "All that this step asks for is usable. enter goes on."}

@@ -178,7 +178,7 @@ func joinUsages(us []topology.Usage) string {
 }
 
 func (s *slotScreen) optionLines(l *lines, id topology.ComponentID) {
-	on := s.Flow.Plan().Components[id].Intermediate
+	on := s.Flow.Choices()[id].Intermediate
 	if on {
 		l.say(theme.GoodSign, theme.Plain, "certwright makes an intermediate CA under yours, and that one signs this component's certificates.")
 	} else {

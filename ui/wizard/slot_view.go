@@ -106,13 +106,7 @@ func (s *slotScreen) listLines(w, h int) []string {
 	if i > 0 && rows[i-1].kind == headingRow && s.from == i && h > 1 {
 		s.from-- // the name of the component belongs to its first field
 	}
-	label := 0
-	for _, r := range rows {
-		if r.kind == fieldRow {
-			label = max(label, len(s.label(r)))
-		}
-	}
-	label = min(label, max(12, w*55/100))
+	label := min(s.worked().label, max(12, w*55/100))
 	var out []string
 	for n := s.from; n < min(s.from+h, len(rows)); n++ {
 		out = append(out, s.row(rows[n], n == i, label, w))
@@ -134,7 +128,7 @@ func (s *slotScreen) row(r slotRow, chosen bool, label, w int) string {
 	}
 	if r.kind == optionRow {
 		sign := theme.OffSign
-		if s.Flow.Plan().Components[r.comp].Intermediate {
+		if s.Flow.Choices()[r.comp].Intermediate {
 			sign = theme.OnSign
 		}
 		return line.Sign(sign).Plain(" ").Plain(s.label(r)).Fit(w)
@@ -194,7 +188,7 @@ func (s *slotScreen) label(r slotRow) string {
 
 // componentWords says how far a component is.
 func (s *slotScreen) componentWords(id topology.ComponentID) string {
-	ready, all := s.ready(func(c topology.ComponentID) bool { return c == id })
+	ready, all := s.asked().Ready(id)
 	if ready == all {
 		return "ready"
 	}
@@ -204,23 +198,8 @@ func (s *slotScreen) componentWords(id topology.ComponentID) string {
 	return number(ready) + " of " + number(all) + " ready"
 }
 
-// ready counts the slots that have to be filled and those of them that are.
-func (s *slotScreen) ready(of func(topology.ComponentID) bool) (ready, all int) {
-	for _, slot := range s.Flow.Due(s.mode) {
-		cert, key := s.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartCert}), s.Flow.Source(flow.Field{Slot: slot.ID, Part: flow.PartKey})
-		if !of(slot.Component) || slot.Optional && cert.Empty() && key.Empty() {
-			continue
-		}
-		all++
-		if !s.blocked(slot.ID) {
-			ready++
-		}
-	}
-	return ready, all
-}
-
 func (s *slotScreen) readiness() string {
-	ready, all := s.ready(func(topology.ComponentID) bool { return true })
+	ready, all := s.asked().Ready("")
 	return number(ready) + " of " + number(all) + " ready"
 }
 

@@ -1,0 +1,171 @@
+package wizard
+
+import (
+	"context"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"certwright/certs/topology"
+	"certwright/flow"
+)
+
+// manyChecks is how many checks are due when their verdicts are shown some at a
+// time, as often as a progress bar moves: keys have to come through.
+const manyChecks = 64
+
+// judgedMsg says that there are verdicts to take. Those that come while the
+// screen is drawn are taken with it: ten thousand are not as many frames.
+type judgedMsg struct{}
+
+// queued is a check that waits for somebody to do it.
+type queued struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	effect flow.CheckSlot
+}
+
+// checks are the part of the work that its mu guards.
+type checks struct {
+	newest   map[topology.SlotID]queued // of each slot, until it has ended
+	waiting  []queued
+	checking int           // how many are at it
+	places   int           // for those who are
+	judged   []flow.Event  // verdicts that were not taken yet
+	busy     func() func() // called when many checks begin, and what it gives when they have ended; nil is not
+	less     func()        // what it gave
+}
+
+// queue makes a check wait its turn, and ends the one before of its slot.
+func (k *work) queue(e flow.CheckSlot) queued {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if before, ok := k.newest[e.Slot]; ok {
+		before.cancel()
+	}
+	q := queued{effect: e}
+	q.ctx, q.cancel = context.WithCancel(k.ctx)
+	k.newest[e.Slot] = q
+	if !e.Debounced {
+		k.waiting = append(k.waiting, q)
+	}
+	return q
+}
+
+// debounced is a check that waits until nothing was typed for a moment.
+func (k *work) debounced(q queued) tea.Cmd {
+	wait := k.wait
+	return func() tea.Msg {
+		if !wait(q.ctx, typingPause) {
+			return nil
+		}
+		k.mu.Lock()
+		k.waiting = append(k.waiting, q)
+		k.mu.Unlock()
+		return k.checker()
+	}
+}
+
+// checkers are the commands that do the checks which wait: no more than there
+// are places for, however many checks there are.
+func (k *work) checkers() []tea.Cmd {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.waiting) > manyChecks && k.busy != nil && k.less == nil {
+		k.less = k.busy()
+	}
+	var cmds []tea.Cmd
+	for range min(len(k.waiting), k.places-k.checking) {
+		cmds = append(cmds, k.checker)
+	}
+	return cmds
+}
+
+// checker does checks until none waits. When there are verdicts to be taken it
+// says so and comes back for the rest.
+func (k *work) checker() tea.Msg {
+	if !k.enter() {
+		return nil // enough are at it
+	}
+	for {
+		q, ok := k.next()
+		if !ok {
+			return nil
+		}
+		if q.ctx.Err() != nil {
+			continue
+		}
+		first, left := k.verdict(q, k.run(q.ctx, q.effect))
+		if !first {
+			continue
+		}
+		tell := func() tea.Msg {
+			if left > manyChecks {
+				k.wait(k.ctx, tickPause)
+			}
+			return judgedMsg{}
+		}
+		k.leave()
+		if left == 0 {
+			return tell()
+		}
+		return tea.BatchMsg{tell, k.checker}
+	}
+}
+
+// enter takes a place, if one is free.
+func (k *work) enter() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.checking >= k.places || len(k.waiting) == 0 {
+		return false
+	}
+	k.checking++
+	return true
+}
+
+func (k *work) leave() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.checking--
+}
+
+// next is the check whose turn it is; when there is none, the place is given back.
+func (k *work) next() (queued, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.waiting) == 0 {
+		k.checking--
+		k.waiting = nil
+		if k.less != nil {
+			k.less()
+			k.less = nil
+		}
+		return queued{}, false
+	}
+	q := k.waiting[0]
+	k.waiting[0] = queued{}
+	k.waiting = k.waiting[1:]
+	return q, true
+}
+
+// verdict keeps a verdict until it is taken. It says whether it is the first to
+// wait for that, and how many checks are left.
+func (k *work) verdict(q queued, e flow.Event) (first bool, left int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	q.cancel()
+	if now, ok := k.newest[q.effect.Slot]; ok && now.effect.Gen == q.effect.Gen {
+		delete(k.newest, q.effect.Slot)
+	}
+	k.judged = append(k.judged, e)
+	return len(k.judged) == 1, len(k.waiting)
+}
+
+// verdicts takes those that came.
+func (k *work) verdicts() []flow.Event {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := k.judged
+	k.judged = nil
+	return out
+}
