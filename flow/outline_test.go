@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"certwright/certs/check"
 	"certwright/certs/topology"
 	"certwright/flow"
 )
@@ -121,5 +122,58 @@ func TestAFolderForManyNodesIsJudgedByOneCopyOfTheAnswers(t *testing.T) {
 	}
 	if answers == nil || len(answers.Sources) != len(sources) {
 		t.Errorf("the judgement does not know all sources: %+v", answers)
+	}
+}
+
+// Of many slots a look takes those in view, those with something against them,
+// and the others in turn: none is forgotten.
+func TestALookAtManySlotsTakesSomeInTurn(t *testing.T) {
+	s, _ := startWith(t, "kubernetes")
+	settle(s, s.Apply(flow.SetNodes{Nodes: manyNodes(1500)}), good)
+	settle(s, s.Apply(flow.SetMode{Component: "kube", Mode: topology.BringCerts}), good)
+	due := s.Due(topology.BringCerts)
+	bad, seen := due[len(due)-3].ID, due[len(due)-1].ID
+	stamps := map[string]flow.Stamp{"a.crt": {Size: 1}}
+	judge := func(e flow.Effect) flow.Event {
+		c, ok := e.(flow.CheckSlot)
+		switch {
+		case !ok:
+			return good(e)
+		case c.Slot == bad:
+			return flow.Checked{Slot: c.Slot, Gen: c.Gen, Verdict: flow.Verdict{Stamps: stamps, Findings: []check.Finding{{Rule: "expired", Severity: check.Error}}}}
+		}
+		v := good(e).(flow.Checked)
+		v.Verdict.Stamps = stamps
+		return v
+	}
+	sources := map[flow.Field]flow.Source{}
+	for _, slot := range due {
+		sources[flow.Field{Slot: slot.ID, Part: flow.PartCert}] = flow.Source{Path: string(slot.ID) + ".crt"}
+		sources[flow.Field{Slot: slot.ID, Part: flow.PartKey}] = flow.Source{Path: string(slot.ID) + ".key"}
+	}
+	settle(s, s.Apply(flow.FillFrom{Dir: "pki"}), func(e flow.Effect) flow.Event {
+		if f, ok := e.(flow.SortFolder); ok {
+			return flow.Filled{Gen: f.Gen, Sources: sources}
+		}
+		return judge(e)
+	})
+	looked := map[topology.SlotID]bool{}
+	for round := 1; len(looked) < len(due); round++ {
+		effects := s.Apply(flow.Look{Seen: []topology.SlotID{seen}})
+		if len(effects) != 1 || round > 10 {
+			t.Fatalf("round %d: %d effects, and %d of %d slots were looked at", round, len(effects), len(looked), len(due))
+		}
+		look := effects[0].(flow.LookAtFiles)
+		if n := len(look.Slots); n > 600 {
+			t.Fatalf("%d slots in one look", n)
+		}
+		for _, id := range []topology.SlotID{bad, seen} {
+			if look.Slots[id] == nil {
+				t.Errorf("round %d leaves %s out", round, id)
+			}
+		}
+		for id := range look.Slots {
+			looked[id] = true
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"sync"
@@ -44,6 +45,22 @@ func (m *Memory) Verified(child, issuer *x509.Certificate) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.known[key] = &remembered{v: sigGood}
+}
+
+// Issued says whether a CA's certificate issued a child: what
+// x509.Certificate.CheckSignatureFrom says, with the signature itself checked
+// once. A Memory that is nil checks it each time.
+func (m *Memory) Issued(ca, child *x509.Certificate) bool {
+	k, isRSA := ca.PublicKey.(*rsa.PublicKey)
+	switch {
+	case m == nil, isRSA && k.N.BitLen() < 1024: // keys that crypto/x509 does not use, and a judgement does
+		return child.CheckSignatureFrom(ca) == nil
+	case ca.Version == 3 && !ca.BasicConstraintsValid, ca.BasicConstraintsValid && !ca.IsCA,
+		ca.KeyUsage != 0 && ca.KeyUsage&x509.KeyUsageCertSign == 0, ca.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm:
+		return false
+	}
+	v, _ := m.verdict(&node{hash: sha256.Sum256(child.Raw)}, &node{hash: sha256.Sum256(ca.Raw)}, func() verdict { return checkSignature(child, ca) })
+	return v == sigGood
 }
 
 func (m *Memory) has(child, parent *node) bool {

@@ -93,9 +93,11 @@ func stringValue(value []byte, tag cbasn1.Tag) string {
 	return "#" + hex.EncodeToString(value[:min(len(value), 64)])
 }
 
+var structure = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`)
+
 // escapeValue escapes what would be taken for structure.
 func escapeValue(s string) string {
-	s = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`).Replace(s)
+	s = structure.Replace(s)
 	if strings.HasPrefix(s, " ") {
 		s = `\` + s
 	}

@@ -77,7 +77,8 @@ func yamlDocuments(data []byte) (docs []*yaml.Node) {
 	defer func() { _ = recover() }()
 	tokens := 0
 	for _, b := range data {
-		if bytes.IndexByte([]byte(":,[]{}-?\n"), b) >= 0 {
+		switch b {
+		case ':', ',', '[', ']', '{', '}', '-', '?', '\n':
 			tokens++
 		}
 	}

@@ -36,7 +36,8 @@ type Folder struct {
 	Files   []place.File     // in the order of their names
 	Skipped []place.Unplaced // not read, each with its reason
 
-	configs map[string]*kubeconfig // by file
+	configs map[string]*kubeconfig // by file; nil when they are not asked for
+	stamps  []*flow.Stamp          // of Files
 	limit   int                    // of files
 	bytes   int64
 	all     bool // files that certwright writes beside certificates are taken too
@@ -47,6 +48,7 @@ type entry struct {
 	rel    string
 	link   bool // a symbolic link
 	file   place.File
+	stamp  *flow.Stamp
 	config *kubeconfig
 	why    string // why it was not read
 }
@@ -55,6 +57,10 @@ type entry struct {
 // material, several at once. Hidden folders and manifest files of our own are
 // left out. Names are relative to dir.
 func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
+	return readFolder(ctx, w, dir, map[string]*kubeconfig{})
+}
+
+func readFolder(ctx context.Context, w *World, dir string, configs map[string]*kubeconfig) (*Folder, error) {
 	root := w.path(dir)
 	info, err := w.Read.Stat(root)
 	if err != nil {
@@ -63,7 +69,7 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 	if !info.IsDir() {
 		return nil, &ReadError{Rule: "not-a-regular-file", Path: dir, Message: fmt.Sprintf("%s is not a folder", untrusted.Text(dir)), Fix: "name the folder that holds the files"}
 	}
-	f := &Folder{limit: maxFolderFiles, configs: map[string]*kubeconfig{}}
+	f := &Folder{limit: maxFolderFiles, configs: configs}
 	if _, err := w.Read.Stat(filepath.Join(root, store.ManifestName)); err == nil {
 		f.limit = maxSetFiles
 	}
@@ -72,7 +78,7 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 		return nil, err
 	}
 	at := resolved(w.Read, root)
-	err = each(ctx, w.Workers, len(entries), func(i int) { entries[i].read(w, root, at) })
+	err = each(ctx, w.Workers, len(entries), func(i int) { entries[i].read(w, root, at, configs != nil) })
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +87,7 @@ func ReadFolder(ctx context.Context, w *World, dir string) (*Folder, error) {
 		case e.why != "":
 			f.Skipped = append(f.Skipped, place.Unplaced{File: e.rel, Why: e.why})
 		default:
-			f.Files = append(f.Files, e.file)
+			f.Files, f.stamps = append(f.Files, e.file), append(f.stamps, e.stamp)
 			if e.config != nil {
 				f.configs[e.rel] = e.config
 			}
@@ -157,7 +163,7 @@ func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, err
 }
 
 // read reads and parses one file of the folder, which lies at.
-func (e *entry) read(w *World, root, at string) {
+func (e *entry) read(w *World, root, at string, configs bool) {
 	if e.why != "" {
 		return
 	}
@@ -166,7 +172,7 @@ func (e *entry) read(w *World, root, at string) {
 	if at = filepath.Join(at, e.rel); e.link {
 		at = resolved(w.Read, path)
 	}
-	in, err := readInput(w.Read, path, at)
+	in, info, err := readInput(w.Read, path, at)
 	if err != nil {
 		e.why = err.Error()
 		var re *ReadError
@@ -177,7 +183,8 @@ func (e *entry) read(w *World, root, at string) {
 	}
 	in.Name, in.Passphrase = e.rel, w.Passphrase
 	e.file = place.File{Name: e.rel, Doc: material.Parse(in)}
-	if e.file.Doc.Format == material.FormatKubeconfig {
+	e.stamp = stampOf(info, e.file.Doc)
+	if configs && e.file.Doc.Format == material.FormatKubeconfig {
 		e.config = parseKubeconfig(in.Data)
 	}
 }
@@ -219,7 +226,7 @@ func ownFile(rel string) bool {
 
 // sort runs a SortFolder.
 func (r *Runner) sort(ctx context.Context, e flow.SortFolder) flow.Event {
-	folder, err := ReadFolder(ctx, r.World, e.Dir)
+	folder, err := readFolder(ctx, r.World, e.Dir, nil)
 	if err != nil {
 		return flow.Filled{Gen: e.Gen, Err: err}
 	}
@@ -248,5 +255,6 @@ func (r *Runner) sort(ctx context.Context, e flow.SortFolder) flow.Event {
 	for _, u := range append(sorted.Unplaced, folder.Skipped...) {
 		out.Unplaced = append(out.Unplaced, untrusted.Text(u.File).String()+": "+u.Why)
 	}
+	r.keep(newSorted(e.Dir, folder, out.Sources))
 	return out
 }

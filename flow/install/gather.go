@@ -3,10 +3,10 @@ package install
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -68,19 +68,27 @@ func (g *gatherer) read(f flow.Field, src flow.Source) *read {
 		r.doc = g.w.parse(material.Input{Name: PastedName, Data: src.Pasted, Passphrase: pass})
 		return r
 	}
-	in, err := ReadInput(g.w.Read, g.w.path(src.Path))
+	if g.cas != nil && pass == nil {
+		if r := g.cas.sorted.take(g.w, src.Path); r != nil {
+			return r
+		}
+	}
+	in, info, err := readStat(g.w.Read, g.w.path(src.Path))
 	if err != nil {
 		r.finding = g.unread(f.Slot, src.Path, err)
 		r.stamp = &flow.Stamp{}
 		return r
 	}
 	in.Name, in.Passphrase = src.Path, pass
-	r.stamp = &flow.Stamp{Size: int64(len(in.Data)), SHA256: sha256.Sum256(in.Data)}
-	if info, err := g.w.Read.Stat(g.w.path(src.Path)); err == nil {
-		r.stamp.ModTime, r.stamp.Mode = info.ModTime(), info.Mode()
-	}
 	r.doc = g.w.parse(in)
+	r.stamp = stampOf(info, r.doc)
 	return r
+}
+
+// stampOf is a file's state when it was opened, so that a change while it was
+// read is one since.
+func stampOf(info fs.FileInfo, doc *material.Document) *flow.Stamp {
+	return &flow.Stamp{Size: int64(doc.Size), SHA256: doc.SHA256, ModTime: info.ModTime(), Mode: info.Mode()}
 }
 
 func (g *gatherer) unread(slot topology.SlotID, path string, err error) *check.Finding {
@@ -182,7 +190,7 @@ func (g *gatherer) judge(id topology.SlotID) flow.Verdict {
 			v.NeedsPassphrase = true
 		}
 	}
-	v.Pair = pair(h.slot, h.cert, h.key, in.CA)
+	v.Pair = pair(in.Memory, h.slot, h.cert, h.key, in.CA)
 	v.Facts = describe(v.Pair, g.now)
 	return v
 }
@@ -206,7 +214,7 @@ func firstCA(d *material.Document) *x509.Certificate {
 // pair is the material in the form in which it is used: the slot's own
 // certificate first, then its issuers one by one. Nil when there is nothing
 // that could be used.
-func pair(slot *topology.Slot, cert, key, ca *material.Document) *certs.Pair {
+func pair(m *check.Memory, slot *topology.Slot, cert, key, ca *material.Document) *certs.Pair {
 	p := &certs.Pair{}
 	if key != nil {
 		for _, k := range key.Keys {
@@ -243,8 +251,8 @@ func pair(slot *topology.Slot, cert, key, ca *material.Document) *certs.Pair {
 			}
 		}
 	}
-	p.Certificates = issuers(own, pool)
-	if last := p.Certificates[len(p.Certificates)-1]; slot.Kind == topology.Leaf && len(p.Certificates) > 1 && selfSigned(last) {
+	p.Certificates = issuers(m, own, pool)
+	if last := p.Certificates[len(p.Certificates)-1]; slot.Kind == topology.Leaf && len(p.Certificates) > 1 && selfSigned(m, last) {
 		p.Certificates = p.Certificates[:len(p.Certificates)-1] // a server does not send the root
 	}
 	return p
@@ -271,12 +279,12 @@ func ownCertificate(slot *topology.Slot, all []*x509.Certificate, key crypto.Sig
 const maxChain = 10
 
 // issuers is a certificate followed by its issuers, as far as the pool has them.
-func issuers(own *x509.Certificate, pool []*x509.Certificate) []*x509.Certificate {
+func issuers(m *check.Memory, own *x509.Certificate, pool []*x509.Certificate) []*x509.Certificate {
 	chain := []*x509.Certificate{own}
-	for at := own; len(chain) < maxChain && !selfSigned(at); {
+	for at := own; len(chain) < maxChain && !selfSigned(m, at); {
 		var next *x509.Certificate
 		for _, c := range pool {
-			if string(c.RawSubject) == string(at.RawIssuer) && !slices.ContainsFunc(chain, c.Equal) && at.CheckSignatureFrom(c) == nil {
+			if string(c.RawSubject) == string(at.RawIssuer) && !slices.ContainsFunc(chain, c.Equal) && m.Issued(c, at) {
 				next = c
 				break
 			}
@@ -290,8 +298,8 @@ func issuers(own *x509.Certificate, pool []*x509.Certificate) []*x509.Certificat
 	return chain
 }
 
-func selfSigned(c *x509.Certificate) bool {
-	return string(c.RawSubject) == string(c.RawIssuer) && c.CheckSignatureFrom(c) == nil
+func selfSigned(m *check.Memory, c *x509.Certificate) bool {
+	return string(c.RawSubject) == string(c.RawIssuer) && m.Issued(c, c)
 }
 
 // describe is what the panes show of a slot's own certificate.

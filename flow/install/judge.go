@@ -144,7 +144,7 @@ func (j *folderJudge) authorities() {
 			j.others[a.ID] = c
 		}
 		for _, c := range doc.X509() {
-			if h := sha256.Sum256(c.Raw); !j.roots[h] && selfSigned(c) {
+			if h := sha256.Sum256(c.Raw); !j.roots[h] && selfSigned(nil, c) {
 				j.roots[h] = true
 				j.memory.Verified(c, c)
 			}
@@ -175,7 +175,7 @@ func (j *folderJudge) read(slot *topology.Slot) judgedSlot {
 // told by key identifiers where both have them: check verifies it anyway.
 func (j *folderJudge) pair(slot *topology.Slot, in check.SlotInput) *certs.Pair {
 	if slot.Kind != topology.Leaf || in.Cert == nil {
-		return pair(slot, in.Cert, in.Key, in.CA)
+		return pair(j.memory, slot, in.Cert, in.Key, in.CA)
 	}
 	p := &certs.Pair{}
 	if in.Key != nil {
@@ -192,7 +192,7 @@ func (j *folderJudge) pair(slot *topology.Slot, in check.SlotInput) *certs.Pair 
 	p.Certificates = []*x509.Certificate{own}
 	for at := own; len(p.Certificates) < maxChain && !j.root(at); {
 		i := slices.IndexFunc(pool, func(c *x509.Certificate) bool {
-			return bytes.Equal(c.RawSubject, at.RawIssuer) && !slices.ContainsFunc(p.Certificates, c.Equal) && issued(c, at)
+			return bytes.Equal(c.RawSubject, at.RawIssuer) && !slices.ContainsFunc(p.Certificates, c.Equal) && j.issued(c, at)
 		})
 		if i < 0 {
 			break
@@ -208,14 +208,14 @@ func (j *folderJudge) pair(slot *topology.Slot, in check.SlotInput) *certs.Pair 
 
 // root says whether a certificate signed itself.
 func (j *folderJudge) root(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawSubject, c.RawIssuer) && (j.roots[sha256.Sum256(c.Raw)] || selfSigned(c))
+	return bytes.Equal(c.RawSubject, c.RawIssuer) && (j.roots[sha256.Sum256(c.Raw)] || selfSigned(j.memory, c))
 }
 
-func issued(ca, c *x509.Certificate) bool {
+func (j *folderJudge) issued(ca, c *x509.Certificate) bool {
 	if len(c.AuthorityKeyId) > 0 && len(ca.SubjectKeyId) > 0 && bytes.Equal(c.AuthorityKeyId, ca.SubjectKeyId) {
 		return true
 	}
-	return c.CheckSignatureFrom(ca) == nil
+	return j.memory.Issued(ca, c)
 }
 
 // halves says that half of a slot's material is not there. A folder without a

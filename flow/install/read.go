@@ -35,16 +35,22 @@ func (e *ReadError) Unwrap() error { return e.Err }
 // material.MaxCertificates bytes. A FIFO, a device, a directory or a file of
 // the kernel is refused without being opened for reading. The error is a *ReadError.
 func ReadInput(fsys afero.Fs, path string) (material.Input, error) {
-	return readInput(fsys, path, resolved(fsys, path))
+	in, _, err := readStat(fsys, path)
+	return in, err
 }
 
 // readInput is ReadInput of a path whose symbolic links were followed: to at.
-func readInput(fsys afero.Fs, path, at string) (material.Input, error) {
+func readInput(fsys afero.Fs, path, at string) (material.Input, fs.FileInfo, error) {
 	data, info, err := readFile(fsys, path, at, material.MaxCertificates)
 	if err != nil {
-		return material.Input{}, err
+		return material.Input{}, nil, err
 	}
-	return material.Input{Name: path, Data: data, Mode: info.Mode().Perm()}, nil
+	return material.Input{Name: path, Data: data, Mode: info.Mode().Perm()}, info, nil
+}
+
+// readStat is ReadInput, and the state of the file when it was opened.
+func readStat(fsys afero.Fs, path string) (material.Input, fs.FileInfo, error) {
+	return readInput(fsys, path, resolved(fsys, path))
 }
 
 // ReadFile reads a file of another kind (a plan, a profile, a passphrase) by the same rules.

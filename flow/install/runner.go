@@ -31,6 +31,7 @@ type Runner struct {
 	checking map[topology.SlotID]running
 	prepare  context.CancelFunc
 	shared   *shared
+	sorted   *sorted
 }
 
 // Run runs one effect to its end and returns the event that it yields, nil for
@@ -159,13 +160,13 @@ func (r *Runner) look(e flow.LookAtFiles) flow.Event {
 	var changed []topology.SlotID
 	for id, stamps := range e.Slots {
 		for path, was := range stamps {
-			if r.differs(path, was) {
+			if differs(r.World, path, was) {
 				changed = append(changed, id)
 				break
 			}
 		}
 	}
-	nodes := e.Nodes != "" && r.differs(e.Nodes, e.NodesStamp)
+	nodes := e.Nodes != "" && differs(r.World, e.Nodes, e.NodesStamp)
 	if len(changed) == 0 && !nodes {
 		return nil
 	}
@@ -174,8 +175,8 @@ func (r *Runner) look(e flow.LookAtFiles) flow.Event {
 
 // differs says that a file is not as it was; the zero stamp is that of one that
 // could not be read.
-func (r *Runner) differs(path string, was flow.Stamp) bool {
-	info, err := r.World.Read.Stat(r.World.path(path))
+func differs(w *World, path string, was flow.Stamp) bool {
+	info, err := w.Read.Stat(w.path(path))
 	gone := was == flow.Stamp{}
 	if err != nil || gone {
 		return (err != nil) != gone

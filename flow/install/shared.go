@@ -18,6 +18,7 @@ type shared struct {
 	memory *check.Memory // of all answers so far
 	mu     sync.Mutex
 	reads  map[string]*read
+	sorted *sorted // what a folder was sorted from
 }
 
 // shares are those of the answers; older answers' are let go.
@@ -29,7 +30,7 @@ func (r *Runner) shares(a *flow.Answers) *shared {
 		memory = r.shared.memory
 	}
 	if of := weak.Make(a); r.shared == nil || r.shared.of != of {
-		r.shared = &shared{of: of, memory: memory, reads: map[string]*read{}}
+		r.shared = &shared{of: of, memory: memory, reads: map[string]*read{}, sorted: r.sorted}
 	}
 	return r.shared
 }

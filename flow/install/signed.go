@@ -61,7 +61,7 @@ func (b *Bench) Judge(slot *topology.Slot, chain []*x509.Certificate, file strin
 	if slot.Kind == topology.CA && ca != nil && !signedByAny(chain[0], ca) {
 		findings = append(findings, wrongCA(slot, chain[0], file))
 	}
-	p := pair(slot, cert, in.Key, ca)
+	p := pair(nil, slot, cert, in.Key, ca)
 	if p != nil && slot.Kind == topology.CA {
 		p.Made = true // its key was made here, and is kept with the set's other CAs
 	}
@@ -99,8 +99,8 @@ func wrongCA(slot *topology.Slot, c *x509.Certificate, file string) check.Findin
 // Issuers is a certificate followed by its issuers, as far as the pool has them,
 // without the root.
 func Issuers(own *x509.Certificate, pool []*x509.Certificate) []*x509.Certificate {
-	chain := issuers(own, pool)
-	if n := len(chain) - 1; n > 0 && selfSigned(chain[n]) {
+	chain := issuers(nil, own, pool)
+	if n := len(chain) - 1; n > 0 && selfSigned(nil, chain[n]) {
 		chain = chain[:n]
 	}
 	return chain
