@@ -34,7 +34,6 @@ func Details(n *Node, width int, onlyASCII bool) []Row {
 	p := &pane{width: width, g: glyphsFor(onlyASCII)}
 	p.head(n)
 	p.problems(n)
-	p.opens(n)
 	p.certificate(n)
 	p.place(n)
 	p.field("purpose", theme.Faint, n.Purpose)
@@ -147,9 +146,6 @@ func (p *pane) opens(n *Node) {
 		p.field(label, role, text)
 		label = ""
 	}
-	if n.Protects != "" {
-		p.field("its key", theme.Warn, "opens "+n.Protects)
-	}
 }
 
 // left is how long a certificate lasts from now.
@@ -163,10 +159,26 @@ func left(days int) string {
 	return strconv.Itoa(days) + " days left"
 }
 
+// narrow says that the pane stands beside another; the whole of a node has a
+// screen of its own then.
+func (p *pane) narrow() bool { return p.width < 46 }
+
+// name is a distinguished name. Of a serial number in it, which is random in the
+// CAs that are made here, a narrow pane says only that it is there.
+func (p *pane) name(dn string) string {
+	words := strings.Split(dn, " ")
+	for i, w := range words {
+		if strings.HasPrefix(w, "serialNumber=") && p.narrow() {
+			words[i] = p.g.ellipsis
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 func (p *pane) certificate(n *Node) {
-	p.field("subject", theme.Plain, n.Subject)
+	p.field("subject", theme.Plain, p.name(n.Subject))
 	if n.Issuer != "" && !n.SelfSigned {
-		p.field("issuer", theme.Plain, n.Issuer)
+		p.field("issuer", theme.Plain, p.name(n.Issuer))
 	}
 	if n.SelfSigned && n.CA() {
 		p.field("issuer", theme.Faint, "itself: a root")
@@ -179,16 +191,17 @@ func (p *pane) certificate(n *Node) {
 	switch {
 	case n.NotAfter == nil && n.Days > 0:
 		p.field("lasts", theme.Plain, plural(n.Days, "day"))
-	case n.NotAfter != nil && p.width >= 46:
+	case n.NotAfter != nil && !p.narrow():
 		p.field("validity", role, fmt.Sprintf("%s %s %s UTC", n.NotBefore.Format(time.DateOnly), p.g.arrow, n.NotAfter.Format(time.DateOnly)))
 		p.field("", role, left(n.Days))
 	case n.NotAfter != nil:
 		p.field("until", role, n.NotAfter.Format(time.DateOnly)+", "+strings.TrimSuffix(left(n.Days), " left"))
 	}
 	p.field("usages", theme.Plain, strings.Join(n.Usages, ", "))
+	p.opens(n)
 	p.list("names", theme.Plain, n.Names, 12)
 	if n.CA() && n.leaves > 0 {
-		p.field("below it", theme.Plain, plural(n.leaves, "certificate"))
+		p.field("leaves", theme.Plain, theme.Number(n.leaves))
 	}
 }
 
@@ -216,8 +229,21 @@ func (p *pane) place(n *Node) {
 		p.rows = append(p.rows, r)
 		label = ""
 	}
-	label = "files"
-	for _, f := range n.Files {
+	p.files(n)
+	p.field("from", theme.Plain, n.From)
+	p.list("used by", theme.Plain, usedBy(n), 16)
+}
+
+// files lists where a node is written. What is as long for every CA stands first,
+// so that little moves when the cursor goes from one to the next: of its files
+// its own two and how many copies, then what its key opens.
+func (p *pane) files(n *Node) {
+	label := "files"
+	for i, f := range n.Files {
+		if i == 2 && n.Protects != "" && p.narrow() {
+			p.field("copies", theme.Plain, plural(len(n.Files)-i, "file"))
+			break
+		}
 		mode := "0644"
 		if f.Private {
 			mode = "0600"
@@ -232,8 +258,11 @@ func (p *pane) place(n *Node) {
 		p.rows = append(p.rows, r)
 		label = ""
 	}
-	p.field("from", theme.Plain, n.From)
-	p.list("used by", theme.Plain, usedBy(n), 16)
+	if n.Protects != "" {
+		p.gap()
+		p.field("its key", theme.Warn, "opens "+n.Protects)
+		p.gap()
+	}
 }
 
 // usedBy lists the parameters that take the node's files. One that takes both

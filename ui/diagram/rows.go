@@ -21,7 +21,6 @@ type Segment struct {
 // Row is one row of a drawing, no wider than it was asked for.
 type Row struct {
 	Segments []Segment
-	Chosen   bool
 }
 
 // Text is the row without styles.
@@ -113,7 +112,7 @@ func Rows(lines []Line, o RowOptions) []Row {
 
 func lineRow(l Line, o RowOptions, chosen bool) Row {
 	g := glyphsFor(o.ASCII)
-	r := Row{Chosen: chosen}
+	var r Row
 	if o.Cursor >= 0 {
 		mark := " "
 		if chosen {
@@ -124,7 +123,7 @@ func lineRow(l Line, o RowOptions, chosen bool) Row {
 	}
 	r.add(theme.Border, prefix(l, g, o.Width >= glyphFrom))
 	if l.Fold() {
-		foldRow(&r, l, o, g)
+		foldRow(&r, l, o, chosen, g)
 		return clip(r, o.Width, g)
 	}
 	n := l.Node()
@@ -135,7 +134,7 @@ func lineRow(l Line, o RowOptions, chosen bool) Row {
 	r.add(nameRole, n.Mode.Letter()+" ")
 	right := rightColumns(l, n, o, g)
 	room := o.Width - r.Width() - right.Width()
-	r.add(nameRole, cutMiddle(n.Title, room, g.ellipsis))
+	r.add(theme.Named(chosen, nameRole), cutMiddle(n.Title, room, g.ellipsis))
 	r.to(o.Width - right.Width())
 	r.Segments = append(r.Segments, right.Segments...)
 	return clip(r, o.Width, g)
@@ -166,7 +165,7 @@ func prefix(l Line, g *glyphs, wide bool) string {
 	return b.String()
 }
 
-func foldRow(r *Row, l Line, o RowOptions, g *glyphs) {
+func foldRow(r *Row, l Line, o RowOptions, chosen bool, g *glyphs) {
 	text := g.ellipsis + " " + theme.Number(l.More) + " more"
 	for _, m := range topology.Modes() {
 		if n := l.hidden.modes[m]; n > 0 && m != l.node.Mode {
@@ -180,7 +179,7 @@ func foldRow(r *Row, l Line, o RowOptions, g *glyphs) {
 	case check.Warning:
 		text, role = text+" "+g.warn, theme.Warn
 	}
-	r.add(role, text)
+	r.add(theme.Named(chosen, role), text)
 	hint := g.arrow + " to unfold"
 	if at := o.Width - ansi.StringWidth(hint) - 1; r.Width()+2 <= at && o.Cursor >= 0 {
 		r.to(at)
@@ -295,7 +294,7 @@ func clip(r Row, width int, g *glyphs) Row {
 	if r.Width() <= width {
 		return r
 	}
-	out := Row{Chosen: r.Chosen}
+	var out Row
 	left := width
 	for _, s := range r.Segments {
 		n := ansi.StringWidth(s.Text)

@@ -13,7 +13,6 @@ type Line struct {
 	t        *Theme
 	segments []segment
 	width    int
-	chosen   bool
 }
 
 type segment struct {
@@ -23,13 +22,6 @@ type segment struct {
 
 // Line starts an empty row.
 func (t *Theme) Line() *Line { return &Line{t: t} }
-
-// Choose makes the row the chosen one: every segment, and what Fit adds behind
-// them, is shown as such.
-func (l *Line) Choose(on bool) *Line {
-	l.chosen = on
-	return l
-}
 
 // Add puts text behind what is there.
 func (l *Line) Add(r Role, text string) *Line {
@@ -74,7 +66,7 @@ func (l *Line) Width() int { return l.width }
 func (l *Line) String() string {
 	var b strings.Builder
 	for _, s := range l.segments {
-		b.WriteString(l.t.at(s.role, l.chosen).render(s.text))
+		b.WriteString(l.t.at(s.role).render(s.text))
 	}
 	return b.String()
 }
@@ -92,22 +84,22 @@ func (l *Line) Fit(w int) string {
 		n := ansi.StringWidth(s.text)
 		if rest > left && n >= left { // this segment is the one that does not fit
 			text := l.t.Cut(s.text+" ", left) // the space stands for what follows
-			b.WriteString(l.t.at(s.role, l.chosen).render(text))
+			b.WriteString(l.t.at(s.role).render(text))
 			left -= ansi.StringWidth(text)
 			break
 		}
-		b.WriteString(l.t.at(s.role, l.chosen).render(s.text))
+		b.WriteString(l.t.at(s.role).render(s.text))
 		left, rest = left-n, rest-n
 	}
 	if left > 0 {
-		b.WriteString(l.t.at(Plain, l.chosen).render(strings.Repeat(" ", left)))
+		b.WriteString(l.t.at(Plain).render(strings.Repeat(" ", left)))
 	}
 	// Two segments may meet in one character (the halves of a flag), and then
 	// the row is narrower than its parts.
 	row := b.String()
 	if n := ansi.StringWidth(row); n != max(0, w) {
 		row = ansi.Truncate(row, max(0, w), "")
-		row += l.t.at(Plain, l.chosen).render(strings.Repeat(" ", max(0, w-ansi.StringWidth(row))))
+		row += l.t.at(Plain).render(strings.Repeat(" ", max(0, w-ansi.StringWidth(row))))
 	}
 	return row
 }
@@ -115,15 +107,9 @@ func (l *Line) Fit(w int) string {
 // caret is the role of the character under the text cursor.
 const caret = Role(-1)
 
-func (t *Theme) at(r Role, chosen bool) style {
+func (t *Theme) at(r Role) style {
 	if r == caret {
-		if chosen {
-			return t.chosenCaret
-		}
 		return t.caret
-	}
-	if chosen {
-		return t.selected[r]
 	}
 	return t.styles[r]
 }

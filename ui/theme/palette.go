@@ -5,40 +5,34 @@ import "github.com/charmbracelet/lipgloss"
 // palette is the colours of the roles on one kind of background.
 type palette struct {
 	fore [roles]lipgloss.TerminalColor
-	// back and text are the chosen row; without back it is shown in reverse.
-	back, text lipgloss.TerminalColor
 }
 
-// shade is a colour of the 256: its number, and its value for terminals that
-// take any. The numbers are those of the colour cube and of the grey ramp, whose
-// values are the same everywhere; the first sixteen are the person's own.
-func shade(number, hex string) lipgloss.TerminalColor {
-	return lipgloss.CompleteColor{TrueColor: hex, ANSI256: number, ANSI: number}
-}
+// shade is a colour of the 256. The numbers are those of the colour cube and of
+// the grey ramp, whose values are the same everywhere; the first sixteen are the
+// person's own.
+func shade(number string) lipgloss.TerminalColor { return lipgloss.Color(number) }
 
 // own is one of the terminal's sixteen colours.
 func own(number string) lipgloss.TerminalColor { return lipgloss.Color(number) }
 
 var (
 	// darkPalette and lightPalette keep a contrast of 4.5:1 (WCAG 2.1 §1.4.3) to
-	// the backgrounds that people use and to the chosen row; a test measures it.
+	// the backgrounds that people use; a test measures it.
 	darkPalette = palette{
 		fore: [roles]lipgloss.TerminalColor{
-			Title: shade("117", "#87d7ff"), Faint: shade("248", "#a8a8a8"),
-			Good: shade("114", "#87d787"), Warn: shade("221", "#ffd75f"), Bad: shade("210", "#ff8787"), Busy: shade("147", "#afafff"),
-			Generate: shade("114", "#87d787"), BringCA: shade("221", "#ffd75f"), Bring: shade("80", "#5fd7d7"),
-			Cursor: shade("117", "#87d7ff"), Border: shade("246", "#949494"), Key: shade("117", "#87d7ff"),
+			Title: shade("117"), Faint: shade("248"),
+			Good: shade("114"), Warn: shade("221"), Bad: shade("210"), Busy: shade("147"),
+			Generate: shade("114"), BringCA: shade("221"), Bring: shade("80"),
+			Cursor: shade("117"), Border: shade("246"), Key: shade("117"),
 		},
-		back: shade("17", "#152c48"), text: shade("231", "#ffffff"),
 	}
 	lightPalette = palette{
 		fore: [roles]lipgloss.TerminalColor{
-			Title: shade("24", "#005f87"), Faint: shade("59", "#5f5f5f"),
-			Good: shade("22", "#005f00"), Warn: shade("94", "#875f00"), Bad: shade("124", "#af0000"), Busy: shade("61", "#5f5faf"),
-			Generate: shade("22", "#005f00"), BringCA: shade("94", "#875f00"), Bring: shade("24", "#005f87"),
-			Cursor: shade("24", "#005f87"), Border: shade("241", "#626262"), Key: shade("24", "#005f87"),
+			Title: shade("24"), Faint: shade("59"),
+			Good: shade("22"), Warn: shade("94"), Bad: shade("124"), Busy: shade("61"),
+			Generate: shade("22"), BringCA: shade("94"), Bring: shade("24"),
+			Cursor: shade("24"), Border: shade("241"), Key: shade("24"),
 		},
-		back: shade("195", "#e0eefa"), text: shade("16", "#000000"),
 	}
 	// sixteenPalette leaves legibility to the person's own colours: green 2,
 	// yellow 3 and cyan 6 are the modes, red 1 is a problem.
@@ -63,7 +57,7 @@ func paletteFor(o Options) palette {
 // emphasised are the roles that stay apart without colour.
 func emphasised(r Role) bool {
 	switch r {
-	case Title, Bold, Bad, Cursor, Key:
+	case Title, Bold, Bad, Cursor, Key, Chosen:
 		return true
 	}
 	return false
@@ -71,6 +65,11 @@ func emphasised(r Role) bool {
 
 func (p palette) style(r *lipgloss.Renderer, role Role) lipgloss.Style {
 	s := r.NewStyle().Bold(emphasised(role))
+	if role == Chosen {
+		// In reverse, in the colour of the sign before it. Its name alone: with the
+		// whole row in a background each move would send two rows of text anew.
+		s, role = s.Reverse(true), Cursor
+	}
 	if c := p.fore[role]; c != nil {
 		return s.Foreground(c)
 	}
@@ -78,17 +77,12 @@ func (p palette) style(r *lipgloss.Renderer, role Role) lipgloss.Style {
 	return s.Faint(role == Faint)
 }
 
-// chosen is the style of a role on the chosen row.
-func (p palette) chosen(r *lipgloss.Renderer, role Role) lipgloss.Style {
-	if p.back == nil {
-		// In reverse the roles' colours would make a row of patches.
-		return r.NewStyle().Reverse(true).Bold(emphasised(role))
+// Named is the role of a row's name: its own, or Chosen where the cursor is on it.
+func Named(here bool, own Role) Role {
+	if here {
+		return Chosen
 	}
-	s := r.NewStyle().Bold(emphasised(role)).Background(p.back).Foreground(p.text)
-	if c := p.fore[role]; c != nil {
-		s = s.Foreground(c)
-	}
-	return s
+	return own
 }
 
 // RoleOf is the role that carries a mode's colour, by its letter: G, C or B.

@@ -28,12 +28,13 @@ const (
 	Generate      // mode G
 	BringCA       // mode C
 	Bring         // mode B
-	Cursor        // the chosen row
+	Cursor        // the sign before the chosen row, the edge of the pane with the keys
 	Border        // lines and boxes
 	Key           // a key in the key line
+	Chosen        // the name of the row that the cursor is on
 )
 
-const roles = int(Key) + 1
+const roles = int(Chosen) + 1
 
 // Profile is how many colours the terminal has.
 type Profile string
@@ -73,11 +74,9 @@ type Options struct {
 // Theme is the styles and signs of one terminal. Make one with New; it does
 // not change afterwards.
 type Theme struct {
-	ascii    bool
-	styles   [roles]style
-	selected [roles]style
-	// The character under the text cursor, and the same on the chosen row.
-	caret, chosenCaret style
+	ascii  bool
+	styles [roles]style
+	caret  style // of the character under the text cursor
 }
 
 // style is what stands before and after a piece of text. lipgloss decides on
@@ -101,13 +100,8 @@ func New(o Options) *Theme {
 	r.SetHasDarkBackground(o.Dark)
 	t := &Theme{ascii: o.ASCII}
 	t.caret = cut(r.NewStyle().Reverse(true))
-	t.chosenCaret = cut(r.NewStyle().Bold(true).Underline(true))
-	if p.back != nil {
-		t.chosenCaret = t.caret
-	}
 	for role := range roles {
 		t.styles[role] = cut(p.style(r, Role(role)))
-		t.selected[role] = cut(p.chosen(r, Role(role)))
 	}
 	return t
 }
@@ -118,9 +112,8 @@ func profileFor(o Options) termenv.Profile {
 		return termenv.Ascii
 	case o.NoColor, o.Name == Sixteen, o.Profile == ANSI:
 		return termenv.ANSI
-	case o.Profile == TrueColor:
-		return termenv.TrueColor
 	}
+	// True colours would be the very same, and twice as many bytes.
 	return termenv.ANSI256
 }
 

@@ -69,24 +69,15 @@ func TestEveryRoleKeepsItsContrast(t *testing.T) {
 		{"dark", darkPalette, darkBackgrounds},
 		{"light", lightPalette, lightBackgrounds},
 	} {
-		forms := map[string]func(lipgloss.TerminalColor) string{
-			"truecolor": func(x lipgloss.TerminalColor) string { return x.(lipgloss.CompleteColor).TrueColor },
-			"ansi256":   func(x lipgloss.TerminalColor) string { return hexOf(t, x.(lipgloss.CompleteColor).ANSI256) },
-		}
-		for form, hex := range forms {
-			for role := range roles {
-				fore := c.p.fore[role]
-				if fore == nil {
-					continue // the terminal's own colour
-				}
-				for _, back := range append([]string{hex(c.p.back)}, c.backgrounds...) {
-					if got := contrast(t, hex(fore), back); got < least {
-						t.Errorf("%s, %s: role %d, %s on %s: contrast %.2f, want %.1f", c.name, form, role, hex(fore), back, got, least)
-					}
-				}
+		for role := range roles {
+			fore, set := c.p.fore[role].(lipgloss.Color)
+			if !set {
+				continue // the terminal's own colour
 			}
-			if got := contrast(t, hex(c.p.text), hex(c.p.back)); got < least {
-				t.Errorf("%s, %s: the chosen row: contrast %.2f", c.name, form, got)
+			for _, back := range c.backgrounds { // in reverse (Chosen) it is the same contrast
+				if got := contrast(t, hexOf(t, string(fore)), back); got < least {
+					t.Errorf("%s: role %d, %s on %s: contrast %.2f, want %.1f", c.name, role, fore, back, got, least)
+				}
 			}
 		}
 	}
@@ -105,6 +96,9 @@ func all() map[string]Options {
 	}
 }
 
+// reversed is an "a" that is shown in reverse, in whatever colour.
+var reversed = regexp.MustCompile("\x1b\\[[0-9;]*\\b7[0-9;]*ma")
+
 var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // After each segment the style is off, and before the next one its own is set:
@@ -112,8 +106,8 @@ var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
 func TestASegmentNeverEndsTheStyleOfAnother(t *testing.T) {
 	for name, o := range all() {
 		th := New(o)
-		for _, chosen := range []bool{false, true} {
-			row := th.Line().Choose(chosen).Plain("a").Sign(GoodSign).Add(Bad, "b").Caret("c").Plain("d").Fit(12)
+		for _, here := range []bool{false, true} {
+			row := th.Line().Add(Named(here, Plain), "a").Sign(GoodSign).Add(Bad, "b").Caret("c").Plain("d").Fit(12)
 			if ansi.StringWidth(row) != 12 {
 				t.Errorf("%s: the row has %d cells, want 12: %q", name, ansi.StringWidth(row), row)
 			}
@@ -131,8 +125,8 @@ func TestASegmentNeverEndsTheStyleOfAnother(t *testing.T) {
 			if rest := sgr.ReplaceAllString(row, ""); strings.ContainsRune(rest, 0x1b) {
 				t.Errorf("%s: a sequence that is no style: %q", name, row)
 			}
-			if chosen && o.Profile != None && !strings.HasSuffix(row, "m") {
-				t.Errorf("%s: the chosen row is not filled to its end: %q", name, row)
+			if here && o.Profile != None && !reversed.MatchString(row) {
+				t.Errorf("%s: the name of the chosen row is not in reverse: %q", name, row)
 			}
 		}
 	}
@@ -143,16 +137,14 @@ func TestNoColorKeepsBoldAndReverse(t *testing.T) {
 	if got := th.Render(Bold, "x"); !strings.Contains(got, "\x1b[1m") {
 		t.Errorf("bold is %q", got)
 	}
-	if got := th.Line().Choose(true).Plain("x").String(); !strings.Contains(got, "\x1b[7m") {
-		t.Errorf("the chosen row is %q, want reverse", got)
+	if got := th.Render(Chosen, "x"); got != "\x1b[1;7mx\x1b[0m" {
+		t.Errorf("the name of the chosen row is %q, want bold and reverse", got)
 	}
 	for role := range roles {
-		for _, s := range []style{th.styles[role], th.selected[role]} {
-			for _, part := range sgr.FindAllString(s.before, -1) {
-				for _, n := range strings.Split(strings.Trim(part, "\x1b[m"), ";") {
-					if v, _ := strconv.Atoi(n); v >= 30 {
-						t.Errorf("role %d has a colour without colours: %q", role, part)
-					}
+		for _, part := range sgr.FindAllString(th.styles[role].before, -1) {
+			for _, n := range strings.Split(strings.Trim(part, "\x1b[m"), ";") {
+				if v, _ := strconv.Atoi(n); v >= 30 {
+					t.Errorf("role %d has a colour without colours: %q", role, part)
 				}
 			}
 		}
@@ -256,7 +248,7 @@ func FuzzLineFit(f *testing.F) {
 			t.Skip()
 		}
 		a, b = untrusted.Text(a).String(), untrusted.Text(b).String() // drawing code passes escaped text alone
-		if got := ansi.StringWidth(th.Line().Add(Bold, a).Choose(true).Add(Bad, b).Fit(w)); got != w {
+		if got := ansi.StringWidth(th.Line().Add(Chosen, a).Add(Bad, b).Fit(w)); got != w {
 			t.Errorf("%q %q in %d cells fill %d", a, b, w, got)
 		}
 	})

@@ -181,7 +181,7 @@ func (r *root) statusRows() []string {
 	}
 	role := theme.Plain
 	if r.nudged {
-		role = theme.Bold
+		role = theme.Chosen
 	}
 	// What a message quotes was escaped where it was composed; errors of the
 	// system quote names as they are.
@@ -198,7 +198,7 @@ func (r *root) statusRows() []string {
 	}
 	var rows []string
 	for i, t := range text {
-		l := th.Line().Choose(r.nudged).Plain(" ")
+		l := th.Line().Plain(" ")
 		if s.Sign != theme.NoSign {
 			if i == 0 {
 				l.Sign(s.Sign).Plain(" ")
@@ -261,15 +261,24 @@ func (r *root) bindings() (own, always, rest []key.Binding) {
 		return r.help.keys(), nil, nil
 	}
 	s := r.screen()
-	for _, b := range s.Keys() {
-		if b.Enabled() && b.Help().Key != "" {
+	keys := s.Keys()
+	lasting := len(keys)
+	if p, ok := s.(passer); ok {
+		lasting -= p.Passing()
+	}
+	for i, b := range keys {
+		switch {
+		case !b.Enabled() || b.Help().Key == "":
+		case i < lasting:
 			own = append(own, b)
+		default:
+			rest = append(rest, b)
 		}
 	}
 	f := r.env.Flow
 	switch {
 	case f.Writing(), r.at == flow.StepWrite && r.preparing():
-		return append(own, keyStop), nil, nil
+		return append(append(own, keyStop), rest...), nil, nil
 	case r.at != flow.StepProfile && r.at != flow.StepDone:
 		always = append(always, keyBack)
 	}

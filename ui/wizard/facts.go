@@ -138,29 +138,6 @@ func (s *factsScreen) Close() (tea.Cmd, bool) {
 	return cmd, true
 }
 
-func (s *factsScreen) Keys() []key.Binding {
-	if s.table() {
-		return s.nodes.keys()
-	}
-	keys := []key.Binding{keyField}
-	switch f := s.fields[s.cursor]; {
-	case f.id == fieldNodes:
-		return append(keys, keyNodes)
-	case f.in == nil:
-		keys = append(keys, keyPick)
-	}
-	keys = append(keys, keyStep)
-	if f := s.fields[s.cursor]; f.in != nil && s.given(f) {
-		keys = append(keys, keyDefault)
-	}
-	return keys
-}
-
-// given says that the person changed the field.
-func (s *factsScreen) given(f *factField) bool {
-	return s.Flow.Topology().Facts.Given[f.id]
-}
-
 func (s *factsScreen) Update(msg tea.Msg) tea.Cmd {
 	if s.table() {
 		cmd := s.nodes.update(msg)

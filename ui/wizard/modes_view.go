@@ -12,8 +12,8 @@ import (
 func (s *modesScreen) View(w, h int) string {
 	if w >= wideWidth && h >= 26 {
 		legend := max(36, w-110)
-		details := s.details(inner(w), true)
-		below := min(len(details)+4, h/2)
+		details := s.details(s.current(), inner(w), true)
+		below := min(s.detailRows(inner(w), true)+4, h/2)
 		top := h - below
 		slots := len(s.components())+s.slotRows() <= manySlots
 		list := box{title: "Components", focus: true}.draw(s.Theme, append([]string{""}, s.table(inner(w-legend), top-3, slots)...), w-legend, top)
@@ -22,13 +22,15 @@ func (s *modesScreen) View(w, h int) string {
 			pane(s.Theme, s.heading(), append([]string{""}, details...), w, below),
 		)
 	}
-	details := s.details(inner(w-2), false)
+	wide := inner(w - 2)
 	if !roomy(w) {
-		details = s.details(w-3, false)
+		wide = w - 3
 	}
+	details := s.details(s.current(), wide, false)
+	below := s.detailRows(wide, false)
 	lines := lead(h)
-	rows := min(len(s.components())+1, max(6, h-len(details)-3-len(lines)))
-	spare := h - len(details) - 5 - (len(s.components()) + 1)
+	rows := min(len(s.components())+1, max(6, h-below-3-len(lines)))
+	spare := h - below - 5 - (len(s.components()) + 1)
 	if spare >= s.slotRows() {
 		rows = len(s.components()) + 1 + s.slotRows()
 	}
@@ -37,7 +39,7 @@ func (s *modesScreen) View(w, h int) string {
 	room := h - len(lines)
 	switch {
 	case roomy(w) && room >= 4:
-		b := pane(s.Theme, s.heading(), details, w-2, min(room, len(details)+2))
+		b := pane(s.Theme, s.heading(), details, w-2, min(room, below+2))
 		lines = append(lines, indent(strings.Split(b, "\n"))...)
 	case room >= 2:
 		lines = append(lines, " "+s.Theme.Render(theme.Title, s.heading()))
@@ -129,9 +131,9 @@ func (s *modesScreen) table(w, h int, slots bool) []string {
 func (s *modesScreen) row(c topology.Component, here bool, w int) string {
 	th := s.Theme
 	name, each, _ := modeColumns(w)
-	l := th.Line().Choose(here)
+	l := th.Line()
 	s.start(l, here)
-	l.Col(theme.Bold, untrusted.Text(c.Title).Max(60), name)
+	l.Col(theme.Named(here, theme.Bold), untrusted.Text(c.Title).Max(60), name)
 	for i, m := range topology.Modes() {
 		switch {
 		case m == s.mode(c.ID):
@@ -208,10 +210,19 @@ func modeInShort(m topology.Mode) string {
 	return ""
 }
 
-// details are what the mode means for the component under the cursor.
-func (s *modesScreen) details(w int, tall bool) []string {
+// detailRows is how many rows the longest of the components' details has:
+// nothing moves with the cursor.
+func (s *modesScreen) detailRows(w int, tall bool) int {
+	most := 0
+	for _, c := range s.components() {
+		most = max(most, len(s.details(c, w, tall)))
+	}
+	return most
+}
+
+// details are what the mode of a component means for it.
+func (s *modesScreen) details(c topology.Component, w int, tall bool) []string {
 	th := s.Theme
-	c := s.current()
 	m := s.mode(c.ID)
 	var out []string
 	say := func(label, text string) {
@@ -226,12 +237,21 @@ func (s *modesScreen) details(w int, tall bool) []string {
 			out = append(out, th.Line().Col(theme.Faint, first(i, label), indent).Plain(l).String())
 		}
 	}
-	say("", s.meaning(c, m))
+	say("for", untrusted.Text(c.Help).String())
+	_, asks := s.Flow.StepCA(c.ID)
+	switch {
+	case m == topology.Generate && c.OwnsCA:
+		say("makes", article(s.authority(c)))
+		say("signs", s.leafNames(c))
+	case m == topology.Generate:
+		say("makes", "no CA: the "+s.authority(c)+" signs for it")
+		say("signs", s.leafNames(c))
+	default:
+		say("", s.meaning(c, m))
+	}
 	if tall {
 		out = append(out, "")
 	}
-	say("for", untrusted.Text(c.Help).String())
-	_, asks := s.Flow.StepCA(c.ID)
 	switch {
 	case asks:
 	case m == topology.BringCA:
@@ -257,18 +277,7 @@ func (s *modesScreen) details(w int, tall bool) []string {
 
 // meaning is the mode in a sentence, with the component's own certificates.
 func (s *modesScreen) meaning(c topology.Component, m topology.Mode) string {
-	var leaves []string
-	seen := map[topology.SlotID]bool{}
-	optional := 0
-	for _, slot := range s.shown(c) {
-		if slot.Kind == topology.Leaf && !seen[slot.ID.Base()] { // of a slot for each node, its kind once
-			seen[slot.ID.Base()] = true
-			leaves = append(leaves, untrusted.Text(slot.Title).Max(40))
-		}
-		if slot.Optional {
-			optional++
-		}
-	}
+	leaves, optional := s.leaves(c)
 	names := sentenceList(leaves)
 	a := s.Flow.Topology().Authority(c.Authority)
 	ask, asks := s.Flow.StepCA(c.ID)
@@ -276,7 +285,7 @@ func (s *modesScreen) meaning(c topology.Component, m topology.Mode) string {
 	case m == topology.Generate && !c.OwnsCA:
 		return string(a.Owner) + "'s CA signs " + names + "."
 	case m == topology.Generate:
-		return "certwright makes " + article(untrusted.Text(a.Title).Max(40)) + ", and signs " + names + " with it."
+		return "certwright makes " + article(s.authority(c)) + ", and signs " + names + " with it."
 	case m == topology.BringCA && asks:
 		return "The plan names a step-ca: " + untrusted.Text(ask.URL).Max(80) + " signs " + names + ", and is asked when the set is made. Their keys are made here."
 	case m == topology.BringCA:
@@ -294,6 +303,35 @@ func (s *modesScreen) meaning(c topology.Component, m topology.Mode) string {
 		text += " " + upper(count(optional, "more")) + " is made here when you have none."
 	}
 	return text
+}
+
+// leaves are the names of a component's certificates, and how many slots may stay empty.
+func (s *modesScreen) leaves(c topology.Component) (names []string, optional int) {
+	seen := map[topology.SlotID]bool{}
+	for _, slot := range s.shown(c) {
+		if slot.Kind == topology.Leaf && !seen[slot.ID.Base()] { // of a slot for each node, its kind once
+			seen[slot.ID.Base()] = true
+			title := slot.Title
+			if n := slot.ID.Node(); n != "" {
+				title = strings.TrimSuffix(title, " of "+n)
+			}
+			names = append(names, untrusted.Text(title).Max(40))
+		}
+		if slot.Optional {
+			optional++
+		}
+	}
+	return names, optional
+}
+
+func (s *modesScreen) leafNames(c topology.Component) string {
+	names, _ := s.leaves(c)
+	return sentenceList(names)
+}
+
+// authority is the name of the CA that a component's certificates come from.
+func (s *modesScreen) authority(c topology.Component) string {
+	return untrusted.Text(s.Flow.Topology().Authority(c.Authority).Title).Max(40)
 }
 
 // article puts a or an before a name.

@@ -67,7 +67,7 @@ func (o *output) less(frame string) (string, bool) {
 	if !isFrame || end < 0 || !strings.HasSuffix(body, "H") {
 		return "", false
 	}
-	body, tail := body[:end], body[end:]
+	body = body[:end] // behind it the cursor is moved to the last row; it is hidden, and may be anywhere
 	parts := strings.Split(strings.TrimPrefix(body, "\r"), "\n")
 	whole := o.stale || len(o.rows) != len(parts)
 	rows := make([]outRow, len(parts))
@@ -97,9 +97,8 @@ func (o *output) less(frame string) (string, bool) {
 		}
 	}
 	o.rows, o.stale = rows, false
-	if pen.b.Len() > 0 {
+	if len(pen.b) > 0 {
 		pen.style(outStyle{})
-		pen.b.WriteString(tail)
 	}
-	return pen.b.String(), true
+	return string(pen.b), true
 }

@@ -1,16 +1,16 @@
 package wizard
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // outPen writes cells with as few bytes as it can: it knows where the cursor is
 // and which style is set, and what it costs to change either.
 type outPen struct {
-	b     bytes.Buffer
+	b     []byte
 	y, x  int // of the cursor; x is -1 when it is not known
 	now   outStyle
 	lost  bool // which style is set is not known
@@ -27,7 +27,7 @@ func (p *outPen) row(y int, row outRow) {
 	p.put(row.cells)
 	if !row.full { // in the last column it would erase that
 		p.style(outStyle{}) // what is erased takes the background that is set
-		p.b.WriteString("\x1b[K")
+		p.write("\x1b[K")
 	}
 }
 
@@ -35,33 +35,57 @@ func (p *outPen) row(y int, row outRow) {
 func (p *outPen) raw(y int, raw string) {
 	p.style(outStyle{})
 	p.move(y, 0)
-	p.b.WriteString(raw)
+	p.write(raw)
 	p.x, p.lost = -1, true
 }
 
-// changes writes the cells of a row that differ.
+// changes writes the cells of a row that differ. What is the same between two
+// of them is jumped over, or written again where that is shorter.
 func (p *outPen) changes(y int, old, cells []outCell) {
-	for _, r := range changed(old, cells) {
-		p.move(y, r.from)
-		p.put(cells[min(r.from, len(cells)):min(r.end, len(cells))])
-		switch rest := r.end - max(r.from, len(cells)); {
-		case rest > 3:
-			p.move(y, max(r.from, len(cells)))
-			p.style(p.now.blankFor(outStyle{})) // what is erased takes the background that is set
-			p.b.WriteString("\x1b[K")
-		case rest > 0:
-			p.put(slices.Repeat([]outCell{{r: ' '}}, rest))
+	var start outPen // where the last piece without a jump in it begins
+	for i, r := range changed(old, cells) {
+		jumped := p.fork()
+		jumped.move(y, r.from)
+		from := jumped.fork()
+		jumped.span(r, cells)
+		if i > 0 {
+			joined := start.fork()
+			joined.span(span{start.x, r.end}, cells)
+			if len(joined.b) < len(jumped.b) {
+				*p = joined
+				continue
+			}
 		}
+		*p, start = jumped, from
+	}
+}
+
+// fork is the pen once more; what either of them writes the other does not.
+func (p outPen) fork() outPen {
+	p.b = slices.Clip(p.b)
+	return p
+}
+
+func (p *outPen) write(s string) { p.b = append(p.b, s...) }
+
+// span writes a part of a row from the cursor, which is at its beginning.
+func (p *outPen) span(r span, cells []outCell) {
+	p.put(cells[min(r.from, len(cells)):min(r.end, len(cells))])
+	switch rest := r.end - max(r.from, len(cells)); {
+	case rest > 3:
+		p.move(p.y, max(r.from, len(cells)))
+		p.style(p.now.blankFor(outStyle{})) // what is erased takes the background that is set
+		p.write("\x1b[K")
+	case rest > 0:
+		p.put(slices.Repeat([]outCell{{r: ' '}}, rest))
 	}
 }
 
 // span is a part of a row, the cells from from to before end.
 type span struct{ from, end int }
 
-// changed are the parts of a row that are to be written. Two with little between
-// them are one: to move the cursor takes bytes as well.
+// changed are the parts of a row that are to be written.
 func changed(old, cells []outCell) []span {
-	const between = 4
 	cell := func(list []outCell, i int) outCell {
 		if i < len(list) {
 			return list[i]
@@ -78,7 +102,7 @@ func changed(old, cells []outCell) []span {
 			end++
 		}
 		from, end := word(cells, x, end)
-		if last := len(out) - 1; last >= 0 && from-out[last].end <= between {
+		if last := len(out) - 1; last >= 0 && from <= out[last].end {
 			out[last].end = end
 		} else {
 			out = append(out, span{from, end})
@@ -91,9 +115,9 @@ func changed(old, cells []outCell) []span {
 // put writes cells at the cursor.
 func (p *outPen) put(cells []outCell) {
 	for i := 0; i < len(cells); {
-		if n := blanks(cells[i:]); n >= 12 || n >= 6 && n == len(cells)-i {
+		if n := blanks(cells[i:]); n >= 11 || n >= 5 && n == len(cells)-i {
 			p.style(p.now.blankFor(outStyle{}))
-			p.b.WriteString("\x1b[" + strconv.Itoa(n) + "X") // erases them and moves nothing
+			p.write("\x1b[" + strconv.Itoa(n) + "X") // erases them and moves nothing
 			if i += n; i < len(cells) {
 				p.move(p.y, p.x+n)
 			}
@@ -105,7 +129,7 @@ func (p *outPen) put(cells []outCell) {
 		} else {
 			p.style(c.style)
 		}
-		p.b.WriteRune(c.r)
+		p.b = utf8.AppendRune(p.b, c.r)
 		p.x++
 		i++
 	}
@@ -151,10 +175,10 @@ func (s outStyle) blankFor(blank outStyle) outStyle {
 // style sets a style.
 func (p *outPen) style(next outStyle) {
 	if p.lost {
-		p.b.WriteString("\x1b[m")
+		p.write("\x1b[m")
 		p.now, p.lost = outStyle{}, false
 	}
-	p.b.WriteString(p.now.to(next))
+	p.write(p.now.to(next))
 	p.now = next
 }
 
@@ -190,7 +214,7 @@ func (p *outPen) move(y, x int) {
 			shorter(strings.Repeat("\n", y-p.y) + column)
 		}
 	}
-	p.b.WriteString(best)
+	p.write(best)
 	p.y, p.x = y, x
 }
 
@@ -215,5 +239,6 @@ func word(cells []outCell, from, end int) (int, int) {
 	return from, end
 }
 
-// inWord says of a character that it is no blank and no line.
-func inWord(r rune) bool { return r != ' ' && (r < 0x2500 || r > 0x257f) }
+// inWord says of a character that it is no blank, no line, and nothing that
+// stands between the words of a path or a distinguished name.
+func inWord(r rune) bool { return r != ' ' && r != '/' && r != '=' && (r < 0x2500 || r > 0x257f) }

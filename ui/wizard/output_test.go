@@ -13,6 +13,10 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"certwright/assets/profiles"
+	"certwright/certs/topology"
+	"certwright/flow"
+	"certwright/flow/plan"
 	"certwright/ui/theme"
 )
 
@@ -333,3 +337,56 @@ func TestAFrameThatIsTheSameAgainSendsNothing(t *testing.T) {
 		t.Errorf("another frame sends %q", less)
 	}
 }
+
+// Over ssh what is sent is what is waited for: the next row of a list with its
+// details is 300 bytes. More where the rows are of several kinds, so that their
+// details have little in common: a set of one node, unfolded.
+func TestTheNextRowIsFewBytes(t *testing.T) {
+	for name, o := range map[string]theme.Options{
+		"dark":      {Profile: theme.ANSI256, Dark: true},
+		"truecolor": {Profile: theme.TrueColor, Dark: true},
+		"light":     {Profile: theme.ANSI256, Name: theme.Light},
+		"no colour": {Profile: theme.TrueColor, NoColor: true},
+	} {
+		list := drive(t, setup{theme: o, catalogue: six{}})
+		fleet := driveNodes(t, setup{theme: o, plan: func(p *plan.Plan) { p.Facts["node.addresses"] = "10.0.0.10" }})
+		fewBytes(t, name, list)
+		for _, step := range []flow.Step{flow.StepFacts, flow.StepModes, flow.StepTopology, flow.StepReview} {
+			fewBytes(t, name, fleet.at(step))
+			fleet.press("enter")
+		}
+	}
+}
+
+// fewBytes goes through the rows of a screen, down and up again.
+func fewBytes(t *testing.T, name string, d *driver) {
+	t.Helper()
+	lib, out := &library{w: 80}, &output{width: 80}
+	if _, known := out.less(lib.frame(d.root.View())); !known {
+		t.Fatal("no frame")
+	}
+	var sizes []int
+	for _, k := range strings.Fields("down down down down down up up up up up") {
+		d.press(k)
+		if less, _ := out.less(lib.frame(d.root.View())); less != "" {
+			sizes = append(sizes, len(less))
+		}
+	}
+	slices.Sort(sizes)
+	most := 300
+	switch d.root.at {
+	case flow.StepTopology:
+		most = 600
+	case flow.StepReview:
+		most = 450
+	}
+	if len(sizes) < 4 || sizes[len(sizes)/2] > most {
+		t.Errorf("%s, %s: the median is to be %d bytes at most: %v", name, d.root.at, most, sizes)
+	}
+}
+
+// six is the catalogue as it is.
+type six struct{}
+
+func (six) Names() []string                             { return profiles.Names() }
+func (six) Load(name string) (*topology.Profile, error) { return profiles.Load(name) }

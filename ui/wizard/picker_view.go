@@ -70,17 +70,17 @@ func (p *picker) emptyText() string {
 
 func (p *picker) row(n, w int) string {
 	th := p.Theme
-	line := th.Line().Choose(n == p.cursor)
-	if n == p.cursor {
+	line, here := th.Line(), n == p.cursor
+	if here {
 		line.Sign(theme.CursorSign).Plain(" ")
 	} else {
 		line.Plain("  ")
 	}
 	switch p.rows[n] {
 	case aboveRow:
-		return line.Plain("..").Fit(w)
+		return line.Add(theme.Named(here, theme.Plain), "..").Fit(w)
 	case hereRow:
-		return line.Add(theme.Bold, "take this folder").Fit(w)
+		return line.Add(theme.Named(here, theme.Bold), "take this folder").Fit(w)
 	}
 	e := &p.list.entries[p.rows[n]]
 	name, role, right := untrusted.Text(e.name).String(), theme.Plain, ""
@@ -102,7 +102,7 @@ func (p *picker) row(n, w int) string {
 	if room < 8 {
 		room, right = w-line.Width(), ""
 	}
-	line.Col(role, th.CutMiddle(name, room), room)
+	line.Col(theme.Named(here, role), th.CutMiddle(name, room), room)
 	if right != "" {
 		line.Plain(" ").Add(theme.Faint, right)
 	}

@@ -24,12 +24,12 @@ func (s *profileScreen) View(w, h int) string {
 		}
 		title, about := "Nothing", []string{"", s.Theme.Render(theme.Faint, "nothing matches; esc shows all")}
 		if e := s.entry(); e != nil {
-			title, about = s.title(*e), append([]string{""}, s.details(*e, inner(w-left), true)...)
+			title, about = s.title(*e), append([]string{""}, s.tallDetails(*e, inner(w-left))...)
 		}
 		return above(block(intro, w, len(intro)), beside(b.draw(s.Theme, append(head, list...), left, rest), pane(s.Theme, title, about, w-left, rest)))
 	}
 	// Every profile is in sight before any detail of one is.
-	const short, likely = " Nothing is written before the last step.", 9 // rows of details, so that nothing moves with the cursor
+	const short, likely = " Nothing is written before the last step.", 1 + briefRows + 2
 	if len(intro)+len(s.entries)+likely > h {
 		intro = []string{"", short, ""}
 	}
@@ -52,11 +52,29 @@ func (s *profileScreen) View(w, h int) string {
 	}
 	room := h - len(lines)
 	if roomy(w) && room >= 5 {
-		d := s.details(*e, inner(w-2), false)
-		b := pane(s.Theme, s.title(*e), shortened(s.Theme, d, room-2), w-2, min(room, len(d)+2))
+		// As high whatever the cursor is on: nothing moves with it.
+		rows := min(briefRows, room-2)
+		if room-2 >= fullRows {
+			rows = s.mostRows(inner(w - 2))
+		}
+		b := pane(s.Theme, s.title(*e), shortened(s.Theme, s.details(*e, inner(w-2), room-2), rows), w-2, rows+2)
 		return block(append(lines, indent(strings.Split(b, "\n"))...), w, h)
 	}
-	return block(append(lines, indent(shortened(s.Theme, s.details(*e, w-2, false), room))...), w, h)
+	d := s.details(*e, w-2, fullRows)
+	if len(d) > room {
+		d = s.details(*e, w-2, room)
+	}
+	return block(append(lines, indent(shortened(s.Theme, d, room))...), w, h)
+}
+
+// mostRows is how many rows the longest of the details has, as far as they were
+// read, and at most as many as there is room for.
+func (s *profileScreen) mostRows(w int) int {
+	most := briefRows
+	for _, e := range s.entries {
+		most = max(most, len(s.details(e, w, fullRows)))
+	}
+	return min(most, fullRows)
 }
 
 //go:noinline // many callers, none of them hot
@@ -90,15 +108,16 @@ func (s *profileScreen) rows(w, h int) []string {
 	var out []string
 	for i := s.from; i < min(len(shown), s.from+h); i++ {
 		e := shown[i]
-		l := s.Theme.Line().Choose(i == s.cursor)
-		s.start(l, i == s.cursor)
+		l, here := s.Theme.Line(), i == s.cursor
+		s.start(l, here)
+		role := theme.Named(here, theme.Bold)
 		if e.resume != nil {
-			l.Col(theme.Bold, "resume", name).Plain("   ").Plain(s.resumeWords(e.resume))
+			l.Col(role, "resume", name).Plain("   ").Plain(s.resumeWords(e.resume))
 		} else if e.profile == nil {
-			l.Col(theme.Bold, s.title(e), name)
+			l.Col(role, s.title(e), name)
 		} else {
 			n := countsOf(e.topo)
-			l.Col(theme.Bold, s.title(e), name).Plain("   ").Col(theme.Plain, count(n.cas, "CA"), 8).
+			l.Col(role, s.title(e), name).Plain("   ").Col(theme.Plain, count(n.cas, "CA"), 8).
 				Col(theme.Plain, count(n.leaves, "certificate"), 18).Plain(count(n.files, "file"))
 		}
 		out = append(out, " "+l.Fit(w-2))
@@ -125,17 +144,18 @@ func (s *profileScreen) tall(w, h int) []string {
 	for i := s.from; i < min(len(shown), s.from+s.fits); i++ {
 		e := shown[i]
 		here := i == s.cursor
-		l := s.Theme.Line().Choose(here)
+		l := s.Theme.Line()
 		s.start(l, here)
+		role := theme.Named(here, theme.Bold)
 		summary := "answers of an earlier run, to go on with"
 		if e.resume != nil {
-			l.Add(theme.Bold, "resume").Plain("   " + s.resumeWords(e.resume))
+			l.Add(role, "resume").Plain("   " + s.resumeWords(e.resume))
 		} else if e.profile == nil {
-			l.Add(theme.Bold, s.title(e))
+			l.Add(role, s.title(e))
 			summary = ""
 		} else {
 			n := countsOf(e.topo)
-			l.Col(theme.Bold, s.title(e), 20).Add(theme.Plain, count(n.cas, "CA")+"   "+count(n.leaves, "certificate"))
+			l.Col(role, s.title(e), 20).Add(theme.Plain, count(n.cas, "CA")+"   "+count(n.leaves, "certificate"))
 			summary = untrusted.Text(e.profile.Summary).String()
 		}
 		about := wrap(summary, w-2)
@@ -195,56 +215,86 @@ func countsOf(t *topology.Topology) counts {
 	return n
 }
 
-// details are what a profile makes and asks, computed from it.
-func (s *profileScreen) details(e profileEntry, w int, tall bool) []string {
+// The rows of details below the list: the summary, the CAs, the keys and some of
+// what is asked for, or all of that.
+const briefRows, fullRows = 4, 8
+
+// details are what a profile makes and asks, computed from it. Where there are
+// few rows, what it asks for is one of them.
+func (s *profileScreen) details(e profileEntry, w, rows int) []string {
+	if e.resume != nil || e.profile == nil {
+		return s.tallDetails(e, w)
+	}
+	var cas []string
+	for _, a := range e.topo.Authorities {
+		cas = append(cas, strings.TrimSuffix(untrusted.Text(a.Title).Max(40), " CA"))
+	}
+	a := about{Theme: s.Theme, w: w, label: 11}
+	a.rows = styled(s.Theme, theme.Plain, wrap(untrusted.Text(e.profile.Summary).String(), w))
+	a.row("CAs", strings.Join(cas, " · "))
+	a.row("keys", keyWords(e.profile))
+	asks := strings.Join(factTitles(e.profile), ", ")
+	if rows < fullRows {
+		asks = namesIn(factTitles(e.profile), w-11)
+	}
+	a.row("asks for", asks)
+	return a.rows
+}
+
+// tallDetails are all that is said of a profile.
+func (s *profileScreen) tallDetails(e profileEntry, w int) []string {
 	if e.resume != nil {
 		return styled(s.Theme, theme.Plain, wrap("Reads the answers of an earlier run and goes to the first step that still has something to ask.", w))
 	}
 	if e.profile == nil {
 		return nil
 	}
-	var cas, facts []string
-	for _, a := range e.topo.Authorities {
-		cas = append(cas, untrusted.Text(a.Title).Max(40))
+	a := about{Theme: s.Theme, w: w, label: 11}
+	for i, authority := range e.topo.Authorities {
+		a.row(first(i, "CAs"), untrusted.Text(authority.Title).Max(40))
 	}
-	for _, f := range e.profile.Facts {
-		facts = append(facts, untrusted.Text(f.Title).Max(40))
+	a.rows = append(a.rows, "")
+	n := 0
+	for _, slot := range e.topo.Slots {
+		if slot.Kind == topology.Leaf {
+			a.rows = append(a.rows, s.Theme.Line().Col(theme.Faint, first(n, "leaves"), 11).Col(theme.Plain, untrusted.Text(slot.Title).Max(60), max(10, min(26, w-28))).Plain(" ").Add(theme.Faint, usageWords(&slot)).String())
+			n++
+		}
 	}
-	def := plan.Default(e.profile)
-	keys := issue.Algorithm(def.Keys.Algorithm).Words() + " · CA " + def.Validity.CA.Words() + " · leaf " + def.Validity.Leaf.Words()
+	a.rows = append(a.rows, "")
+	a.row("writes", count(countsOf(e.topo).files, "file")+" of the set, in the forms "+strings.Join(e.profile.Layouts, ", "))
+	a.row("keys", keyWords(e.profile))
+	a.rows = append(a.rows, "")
+	a.row("asks for", strings.Join(factTitles(e.profile), ", "))
+	return a.rows
+}
+
+// keyWords are the keys that a profile's plan has, and how long its certificates last.
+func keyWords(p *topology.Profile) string {
+	def := plan.Default(p)
+	return issue.Algorithm(def.Keys.Algorithm).Words() + " · CA " + def.Validity.CA.Words() + " · leaf " + def.Validity.Leaf.Words()
+}
+
+func factTitles(p *topology.Profile) []string {
 	var out []string
-	row := func(label, text string, r theme.Role) {
-		for i, l := range wrap(text, w-11) {
-			if i > 0 {
-				label = ""
-			}
-			out = append(out, s.Theme.Line().Col(theme.Faint, label, 11).Add(r, l).String())
-		}
+	for _, f := range p.Facts {
+		out = append(out, untrusted.Text(f.Title).Max(40))
 	}
-	if tall {
-		for i, a := range cas {
-			row(first(i, "CAs"), a, theme.Plain)
-		}
-		out = append(out, "")
-		n := 0
-		for _, slot := range e.topo.Slots {
-			if slot.Kind == topology.Leaf {
-				out = append(out, s.Theme.Line().Col(theme.Faint, first(n, "leaves"), 11).Col(theme.Plain, untrusted.Text(slot.Title).Max(60), max(10, min(26, w-28))).Plain(" ").Add(theme.Faint, usageWords(&slot)).String())
-				n++
-			}
-		}
-		out = append(out, "")
-		row("writes", count(countsOf(e.topo).files, "file")+" of the set, in the forms "+strings.Join(e.profile.Layouts, ", "), theme.Plain)
-		row("keys", keys, theme.Plain)
-		out = append(out, "")
-		row("asks for", strings.Join(facts, ", "), theme.Plain)
-		return out
-	}
-	out = append(out, styled(s.Theme, theme.Plain, wrap(untrusted.Text(e.profile.Summary).String(), w))...)
-	row("CAs", strings.Join(cas, " · "), theme.Plain)
-	row("keys", keys, theme.Plain)
-	row("asks for", strings.Join(facts, ", "), theme.Plain)
 	return out
+}
+
+// namesIn lists as many names as fit into one row, and counts the others.
+func namesIn(names []string, w int) string {
+	for n := len(names); n > 0; n-- {
+		text := strings.Join(names[:n], ", ")
+		if n < len(names) {
+			text += ", " + number(len(names)-n) + " more"
+		}
+		if cells(text) <= w {
+			return text
+		}
+	}
+	return count(len(names), "answer")
 }
 
 // first is a label for the first of several rows.

@@ -113,9 +113,6 @@ func (s *reviewScreen) Keys() []key.Binding {
 	if len(s.rows) > 0 {
 		keys = append([]key.Binding{keyMoveRow}, keys...)
 	}
-	if s.dirUnderCursor() != "" {
-		keys = append(keys, keyFold)
-	}
 	if len(s.warnings()) > 0 {
 		keys = append(keys, keyProblem)
 	}
@@ -127,6 +124,9 @@ func (s *reviewScreen) Keys() []key.Binding {
 	}
 	if len(s.Flow.Profile().Layouts) > 1 {
 		keys = append(keys, keyForms)
+	}
+	if s.hasDirs() {
+		keys = append(keys, keyFold)
 	}
 	if s.keeps() {
 		keys = append(keys, keyKept)

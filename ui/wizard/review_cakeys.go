@@ -176,13 +176,13 @@ func (s *reviewScreen) caKeysRows(w, h int) []string {
 	var out []string
 	for i, f := range fates {
 		here := i == p.cursor
-		row := th.Line().Choose(here)
+		row := th.Line()
 		s.start(row, here)
 		sign := theme.OffSign
 		if f.fate == s.Flow.CAKeys() {
 			sign = theme.OnSign
 		}
-		out = append(out, row.Sign(sign).Plain(" ").Add(theme.Bold, f.title).Fit(w))
+		out = append(out, row.Sign(sign).Plain(" ").Add(theme.Named(here, theme.Bold), f.title).Fit(w))
 		if all || here {
 			out = append(out, about(i)...)
 		}
@@ -213,9 +213,9 @@ func (s *reviewScreen) caKeysWords() string {
 		if s.Flow.SealDue() {
 			return "to be encrypted: k makes the passphrase"
 		}
-		return "encrypted; k changes that"
+		return "encrypted; k changes it"
 	case plan.CAKeysDiscard:
-		return "discarded; k changes that"
+		return "discarded; k changes it"
 	}
-	return "plain; k encrypts or discards it"
+	return "plain; k changes it"
 }

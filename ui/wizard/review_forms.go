@@ -91,13 +91,13 @@ func (s *reviewScreen) formRows(w int) []string {
 	taken := s.takenForms()
 	var out []string
 	for i, l := range s.Flow.Profile().Layouts {
-		row := th.Line().Choose(i == s.forms.cursor)
-		s.start(row, i == s.forms.cursor)
+		row, here := th.Line(), i == s.forms.cursor
+		s.start(row, here)
 		sign := theme.OffSign
 		if slices.Contains(taken, l) {
 			sign = theme.OnSign
 		}
-		out = append(out, row.Sign(sign).Plain(" ").Col(theme.Bold, l, 14).Fit(w))
+		out = append(out, row.Sign(sign).Plain(" ").Col(theme.Named(here, theme.Bold), l, 14).Fit(w))
 		if words := formWords(l); words != "" {
 			for _, t := range wrap(words, w-4) {
 				out = append(out, th.Line().Plain("    ").Add(theme.Faint, t).String())

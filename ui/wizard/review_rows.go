@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"certwright/flow"
@@ -102,9 +103,20 @@ func (s *reviewScreen) dirUnderCursor() string {
 	return s.rows[s.cursor].dir
 }
 
-// fold folds or unfolds the directory under the cursor.
+// hasDirs says that there is something to fold.
+func (s *reviewScreen) hasDirs() bool {
+	return slices.ContainsFunc(s.rows, func(r fileRow) bool { return r.dir != "" })
+}
+
+// fold folds or unfolds the directory under the cursor. From a file, and from a
+// directory that is folded, left goes to the directory that it lies in.
 func (s *reviewScreen) fold(pressed string) {
 	dir := s.dirUnderCursor()
+	left := pressed == "left" || pressed == "h"
+	if left && s.cursor < len(s.rows) && (dir == "" || s.rows[s.cursor].folded) {
+		s.toParent()
+		return
+	}
 	if dir == "" {
 		return
 	}
@@ -117,6 +129,19 @@ func (s *reviewScreen) fold(pressed string) {
 	}
 	s.folded[dir], s.unfolded[dir] = on, !on
 	s.build()
+}
+
+// toParent moves to the directory that the row under the cursor lies in.
+func (s *reviewScreen) toParent() {
+	r := s.rows[s.cursor]
+	name := r.dir
+	if r.change != nil {
+		name = r.change.Path
+	}
+	parent := path.Dir(name)
+	if i := slices.IndexFunc(s.rows, func(r fileRow) bool { return r.dir == parent }); i >= 0 {
+		s.cursor = i
+	}
 }
 
 // show unfolds every directory above a file and moves to it.

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"certwright/assets/layout"
-	"certwright/certs/check"
 	"certwright/certs/topology"
 	"certwright/certs/untrusted"
 	"certwright/flow"
@@ -172,7 +170,7 @@ func (s *reviewScreen) occupied() bool {
 
 func (s *reviewScreen) row(r fileRow, here bool, w int) string {
 	th := s.Theme
-	l := th.Line().Choose(here)
+	l := th.Line()
 	s.start(l, here)
 	l.Add(theme.Border, r.prefix)
 	// A gap, the mode, the size where there is room, permissions, and what happens.
@@ -184,18 +182,18 @@ func (s *reviewScreen) row(r fileRow, here bool, w int) string {
 	name := untrusted.Text(r.name).Max(200)
 	room := max(8, w-l.Width()-tail)
 	if r.dir != "" {
-		name += "/"
-		if r.folded {
-			name += "  " + th.Border().Ellipsis + " " + count(r.files, "file")
+		name = th.Cut(name+"/", room)
+		l.Add(theme.Named(here, theme.Bold), name)
+		if r.folded { // the arrow is the key that unfolds it
+			l.Add(theme.Faint, th.Cut("  → "+count(r.files, "file"), room-cells(name)))
 		}
-		l.Col(theme.Bold, name, room)
 		if r.folded && r.what != "" {
 			l.To(w-10).Add(whatRole(r.what), string(r.what))
 		}
 		return l.Fit(w)
 	}
 	c := r.change
-	l.Col(theme.Plain, th.CutMiddle(name, room), room).Plain(" ")
+	l.Col(theme.Named(here, theme.Plain), th.CutMiddle(name, room), room).Plain(" ")
 	letter := s.letter(c.Slot)
 	l.Col(theme.RoleOf(letter), letter, 2)
 	if sized {
@@ -224,67 +222,6 @@ func whatRole(w flow.What) theme.Role {
 	return theme.Faint
 }
 
-func whatWords(w flow.What) string {
-	switch w {
-	case flow.Added:
-		return "will be written; nothing of that name is there"
-	case flow.Same:
-		return "is there with these very bytes, and is not touched"
-	case flow.Overwrite:
-		return "will be replaced; the old one is kept beside the new set"
-	case flow.Remove:
-		return "belongs to the old set alone, and is kept beside the new one"
-	case flow.Takeover:
-		return "is there and was not made by certwright; it will be replaced and kept beside the new set"
-	case flow.Blocked:
-		return "cannot be written: a directory or a link has its name"
-	}
-	return string(w)
-}
-
-func kindWords(k layout.Kind) string {
-	switch k {
-	case layout.KindCertificate:
-		return "certificate and intermediates"
-	case layout.KindCA:
-		return "one CA certificate"
-	case layout.KindBundle:
-		return "a CA and all above it, for OpenSSL's tools"
-	case layout.KindKey:
-		return "private key"
-	case layout.KindCAKey:
-		return "private key of a CA"
-	case layout.KindPublicKey:
-		return "public key"
-	case layout.KindKubeconfig:
-		return "kubeconfig, with a private key in it"
-	case layout.KindConfig:
-		return "configuration"
-	case layout.KindDocument:
-		return "for people"
-	}
-	return string(k)
-}
-
-// dirWords is what the directories of the destination are for.
-func dirWords(dir string) string {
-	switch dir {
-	case "tls":
-		return "the set as files, under the names that the components look for"
-	case "ca":
-		return "keys and certificates of the CAs that were made here: keep them apart from what is deployed"
-	case "flags":
-		return "the parameters that name these files, program by program"
-	case "kubeconfig":
-		return "kubeconfigs, each with the key of its user"
-	case "manifests":
-		return "the same files as Kubernetes Secrets"
-	case "terraform":
-		return "modules with the same outputs in every mode"
-	}
-	return ""
-}
-
 func (s *reviewScreen) detailTitle() string {
 	if s.forms.open {
 		return "Forms"
@@ -293,99 +230,4 @@ func (s *reviewScreen) detailTitle() string {
 		return "Nothing"
 	}
 	return untrusted.Text(s.rows[s.cursor].name).Max(60)
-}
-
-// details say what the row under the cursor is and who uses it.
-func (s *reviewScreen) details(w int) []string {
-	th := s.Theme
-	if s.forms.open {
-		return s.formRows(w)
-	}
-	if s.cursor >= len(s.rows) {
-		return nil
-	}
-	var out []string
-	row := func(label, text string, role theme.Role) {
-		for i, l := range wrap(text, w-9) {
-			out = append(out, th.Line().Col(theme.Faint, first(i, label), 9).Add(role, l).String())
-		}
-	}
-	r := s.rows[s.cursor]
-	if r.change == nil {
-		row("holds", count(r.files, "file"), theme.Plain)
-		if words := dirWords(r.dir); words != "" {
-			row("for", words, theme.Plain)
-		}
-		if r.dir == "ca" && s.Flow.MakesCAs() {
-			row("keys", s.caKeysWords(), theme.Plain)
-		}
-		return out
-	}
-	c := r.change
-	out = append(out, styled(th, whatRole(c.What), wrap(whatWords(c.What), w))...)
-	if c.Modified {
-		out = append(out, styled(th, theme.Warn, wrap("the one that is there was changed since certwright wrote it", w))...)
-	}
-	for _, f := range s.of.Findings {
-		if f.Slot == c.Slot && f.Slot != "" && f.Severity != check.Info {
-			for i, l := range wrap(sentence(f.Message, f.Fix), w-2) {
-				sign := theme.NoSign
-				if i == 0 {
-					sign = theme.WarnSign
-				}
-				out = append(out, th.Line().Mark(sign).Plain(" "+l).String())
-			}
-		}
-	}
-	out = append(out, "")
-	row("is", kindWords(c.Kind), theme.Plain)
-	if slot := s.of.Topology.Slot(c.Slot); slot != nil {
-		row("of", untrusted.Text(slot.Title).Max(60)+" ("+usageWords(slot)+")", theme.Plain)
-		m := s.of.Set.Modes[c.Slot.Component()]
-		row("mode", m.Letter()+"  "+m.Words(), theme.RoleOf(m.Letter()))
-		field := fieldOf(c.Kind)
-		n := 0
-		for _, u := range slot.Consumers {
-			if u.Field == field {
-				row(first(n, "used by"), untrusted.Text(u.Component).Max(60)+" "+untrusted.Text(u.Name).Max(80), theme.Plain)
-				n++
-			}
-		}
-		if n == 0 && slot.Purpose != "" {
-			row("for", untrusted.Text(slot.Purpose).Max(300), theme.Plain)
-		}
-	}
-	if c.Kind == layout.KindCAKey && strings.HasPrefix(c.Path, "ca/") {
-		row("kept", s.caKeysWords(), theme.Plain)
-	}
-	if end := s.ends(c.Path); end != "" {
-		row("ends", end, theme.Plain)
-	}
-	if c.What == flow.Overwrite || c.What == flow.Takeover {
-		row("size", untrusted.Size(c.OldSize)+" now, then "+untrusted.Size(c.Size), theme.Plain)
-	}
-	return out
-}
-
-// ends is when the first certificate of a file ends.
-func (s *reviewScreen) ends(file string) string {
-	for i := range s.of.Files {
-		if f := &s.of.Files[i]; f.Path == file && !f.NotAfter.IsZero() {
-			return f.NotAfter.UTC().Format("2006-01-02") + ", in " + count(int(f.NotAfter.Sub(s.Now()).Hours()/24), "day")
-		}
-	}
-	return ""
-}
-
-// fieldOf is the part of a slot that a kind of file holds.
-func fieldOf(k layout.Kind) topology.Field {
-	switch k {
-	case layout.KindKey, layout.KindCAKey:
-		return topology.FieldKey
-	case layout.KindPublicKey:
-		return topology.FieldPublic
-	case layout.KindBundle:
-		return topology.FieldBundle
-	}
-	return topology.FieldCert
 }

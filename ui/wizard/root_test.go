@@ -360,7 +360,7 @@ func TestASignalSavesTheAnswers(t *testing.T) {
 
 func TestNoColorAndASCIIFrames(t *testing.T) {
 	d := drive(t, setup{theme: theme.Options{Profile: theme.TrueColor, NoColor: true}}).press("enter", "enter")
-	if v := d.root.View(); !strings.Contains(v, "\x1b[7m") || strings.Contains(v, "\x1b[3") {
+	if v := d.root.View(); !strings.Contains(v, "\x1b[1;7m") || strings.Contains(v, "\x1b[3") {
 		t.Errorf("NO_COLOR: %q", v)
 	}
 	for _, keys := range [][]string{nil, {"enter"}, {"enter", "enter"}, {"enter", "enter", "enter", "enter"}} {

@@ -50,6 +50,9 @@ type (
 	// Of others the CA and Certs steps may; elsewhere a PEM block is refused
 	// before the screen sees it.
 	pemTaker interface{ TakesPEM() bool }
+	// passer is a screen whose last Keys, so many, come and go with the cursor.
+	// In the key line they stand behind the others, which stay where they are.
+	passer interface{ Passing() int }
 	// textTaker is a screen that says whether a text without PEM may be pasted
 	// into it now, on a terminal that types what is pasted too.
 	textTaker interface{ TakesText() bool }

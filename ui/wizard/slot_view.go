@@ -120,7 +120,7 @@ func (s *slotScreen) row(r slotRow, chosen bool, label, w int) string {
 		return th.Line().Add(theme.Bold, s.label(r)).Plain("  ").Add(theme.RoleOf(s.mode.Letter()), s.mode.Letter()).
 			Plain("  ").Add(theme.Faint, s.componentWords(r.comp)).Fit(w)
 	}
-	line := th.Line().Choose(chosen)
+	line := th.Line()
 	if chosen {
 		line.Sign(theme.CursorSign).Plain(" ")
 	} else {
@@ -131,9 +131,12 @@ func (s *slotScreen) row(r slotRow, chosen bool, label, w int) string {
 		if s.Flow.Choices()[r.comp].Intermediate {
 			sign = theme.OnSign
 		}
-		return line.Sign(sign).Plain(" ").Plain(s.label(r)).Fit(w)
+		return line.Sign(sign).Plain(" ").Add(theme.Named(chosen, theme.Plain), s.label(r)).Fit(w)
 	}
-	line.Mark(s.sign(r.field)).Plain(" ").Col(theme.Plain, s.label(r), label).Plain(" ")
+	name := s.label(r)
+	under := strings.TrimLeft(name, " ") // a key stands below its certificate, a little to the right
+	indent := len(name) - len(under)
+	line.Mark(s.sign(r.field)).Plain(" "+name[:indent]).Col(theme.Named(chosen, theme.Plain), under, label-indent).Plain(" ")
 	room := w - line.Width()
 	text, role := s.valueText(r.field), theme.Plain
 	if s.Flow.Source(r.field).Empty() {

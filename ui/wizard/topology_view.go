@@ -49,7 +49,7 @@ func (s *topologyScreen) View(w, h int) string {
 func (s *topologyScreen) draw(rows []diagram.Row, w int) []string {
 	out := make([]string, 0, len(rows))
 	for _, r := range rows {
-		l := s.Theme.Line().Choose(r.Chosen)
+		l := s.Theme.Line()
 		for _, seg := range r.Segments {
 			l.Add(seg.Role, seg.Text)
 		}
