@@ -83,6 +83,31 @@ func imageBeneath(dir *os.File, name string) (is image, known bool) {
 	return is, err == nil
 }
 
+// putBeneath writes a new regular file by three calls of the system, and without
+// what the os package keeps for each open file.
+func putBeneath(dir *os.File, name string, data []byte, mode fs.FileMode) (done bool, err error) {
+	fd, ok := openat2(dir, name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode.Perm())
+	if !ok {
+		return false, nil // who makes it in the usual way finds out why
+	}
+	for len(data) > 0 && err == nil {
+		n, werr := unix.Write(fd, data)
+		switch {
+		case errors.Is(werr, unix.EINTR):
+		case werr != nil:
+			err = &fs.PathError{Op: "write", Path: name, Err: werr}
+		case n == 0:
+			err = io.ErrShortWrite
+		default:
+			data = data[n:]
+		}
+	}
+	if cerr := unix.Close(fd); cerr != nil && err == nil && !errors.Is(cerr, unix.EINTR) {
+		err = &fs.PathError{Op: "close", Path: name, Err: cerr}
+	}
+	return true, err
+}
+
 // descriptor reads an open file that is nobody else's.
 type descriptor int
 

@@ -136,6 +136,14 @@ func (r *rootFS) image(name string) (image, bool) {
 	return imageBeneath(r.dir, name)
 }
 
+// put writes a new file, when that can be done quickly.
+func (r *rootFS) put(name string, data []byte, mode fs.FileMode) (done bool, err error) {
+	if r.dir == nil {
+		return false, nil
+	}
+	return putBeneath(r.dir, name, data, mode)
+}
+
 // openDir is Open for what is a directory in all likelihood.
 func (r *rootFS) openDir(name string) (afero.File, error) {
 	f, err := r.root.OpenFile(name, os.O_RDONLY|oNonblock, 0)

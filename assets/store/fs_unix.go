@@ -47,10 +47,3 @@ func syncDir(d *os.File) error {
 func closed(dir string) bool {
 	return errors.Is(unix.Access(dir, unix.W_OK|unix.X_OK), unix.EACCES)
 }
-
-// openBeneath is for Linux: elsewhere os.Root looks a path up by itself.
-func openBeneath(*os.File, string, int, fs.FileMode) *os.File { return nil }
-
-func mountedBeneath(*os.File, string) (mounted, known bool) { return false, false }
-
-func imageBeneath(*os.File, string) (image, bool) { return image{}, false }

@@ -35,10 +35,3 @@ func syncDir(d *os.File) error {
 
 // closed: only an attempt tells.
 func closed(string) bool { return false }
-
-// openBeneath is for Linux: elsewhere os.Root looks a path up by itself.
-func openBeneath(*os.File, string, int, fs.FileMode) *os.File { return nil }
-
-func mountedBeneath(*os.File, string) (mounted, known bool) { return false, false }
-
-func imageBeneath(*os.File, string) (image, bool) { return image{}, false }

@@ -24,7 +24,16 @@ func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
 	// Neither synced nor read back here: settle does both for all files, at once
 	// in less time, and what it reads is what was written as well as what this
 	// would read.
-	name := tx.stagedAt(p)
+	name, what := tx.stagedAt(p), made{tx.of(p), false, mode}
+	if q, ok := tx.root.(direct); ok && tx.exact[what] {
+		done, err := q.put(name, data, mode)
+		if err != nil {
+			return failed("write", shown, err)
+		}
+		if done {
+			return nil
+		}
+	}
 	f, err := tx.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return failed("write", shown, err)
@@ -32,7 +41,7 @@ func (tx *Tx) write(p string, data []byte, mode fs.FileMode) error {
 	n, err := f.Write(data)
 	err = errors.Join(err, shortWrite(n, len(data)))
 	if err == nil {
-		err = tx.exactly(made{tx.of(p), false, mode}, tx.root, f.Stat, func() error { return chmod(tx.root, f, name, mode) })
+		err = tx.exactly(what, tx.root, f.Stat, func() error { return chmod(tx.root, f, name, mode) })
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
@@ -140,9 +149,14 @@ func (tx *Tx) stageDirs(p string, holdsKey bool) error {
 	} else {
 		above := len(p) - len(rel)
 		for a := range ancestors(path.Dir(rel)) {
+			of, key := p[:above+len(a)], holdsKey && above+len(a) == len(dir)
+			d := tx.dirState(of)
+			if d.made && (d.holdsKey || !key) {
+				continue // without a look: the walker stays at the parent of the last one made
+			}
 			parent, err := tx.walk.root(tx.root, path.Dir(base+"/"+a))
 			if err == nil {
-				err = tx.makeStaged(parent, path.Base(a), p[:above+len(a)], holdsKey && above+len(a) == len(dir))
+				err = tx.makeStaged(parent, path.Base(a), made{tx.of(of), true, dirMode(key)}, d)
 			}
 			if err != nil {
 				return err
@@ -153,34 +167,41 @@ func (tx *Tx) stageDirs(p string, holdsKey bool) error {
 	return nil
 }
 
-// makeStaged makes a directory of the set below parent, or closes one that was
-// made when no key was known to come into it.
-func (tx *Tx) makeStaged(parent Root, name, dir string, holdsKey bool) error {
+// dirState is what was done for a directory of the set, until another one comes
+// in.
+func (tx *Tx) dirState(dir string) *dirState {
 	i := tx.ledger.dir(dir)
 	if n := len(tx.ledger.dirs.list); n > len(tx.dirs) {
 		tx.dirs = append(tx.dirs, make([]dirState, n-len(tx.dirs))...)
 	}
-	d := &tx.dirs[i]
-	mode := fs.FileMode(0o755)
+	return &tx.dirs[i]
+}
+
+func dirMode(holdsKey bool) fs.FileMode {
 	if holdsKey {
-		mode = 0o700
+		return 0o700
 	}
-	switch {
-	case !d.made:
-		if err := parent.Mkdir(name, mode); err != nil {
+	return 0o755
+}
+
+// makeStaged makes a directory of the set below parent, or closes one that was
+// made when no key was known to come into it.
+func (tx *Tx) makeStaged(parent Root, name string, what made, d *dirState) error {
+	set := func() error { return parent.Chmod(name, what.mode) }
+	if d.made {
+		if err := set(); err != nil {
+			return err
+		}
+	} else {
+		if err := parent.Mkdir(name, what.mode); err != nil {
 			return err
 		}
 		look := func() (fs.FileInfo, error) { return parent.Lstat(name) }
-		err := tx.exactly(made{tx.of(dir), true, mode}, parent, look, func() error { return parent.Chmod(name, mode) })
-		if err != nil {
-			return err
-		}
-	case holdsKey && !d.holdsKey:
-		if err := parent.Chmod(name, mode); err != nil {
+		if err := tx.exactly(what, parent, look, set); err != nil {
 			return err
 		}
 	}
-	d.made, d.holdsKey = true, d.holdsKey || holdsKey
+	d.made, d.holdsKey = true, what.mode == dirMode(true)
 	return nil
 }
 
