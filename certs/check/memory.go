@@ -39,7 +39,7 @@ type remembered struct {
 func NewMemory() *Memory { return &Memory{known: map[[2][sha256.Size]byte]*remembered{}} }
 
 // Verified notes a signature that was checked already, with the issuer's public
-// key: x509.CreateCertificate does so with each that it makes.
+// key: package issue does so with each that it makes.
 func (m *Memory) Verified(child, issuer *x509.Certificate) {
 	key := [2][sha256.Size]byte{sha256.Sum256(child.Raw), sha256.Sum256(issuer.Raw)}
 	m.mu.Lock()

@@ -96,7 +96,7 @@ func (p *plan) sign(ctx context.Context, it *item, rep *reporter) error {
 	}
 	it.pair.Certificates = out.Certificates
 	if p.Verified != nil && by != nil {
-		p.Verified(out.Certificates[0], by.raw) // CreateCertificate has
+		p.Verified(out.Certificates[0], by.raw) // create has
 	}
 	if it.isCA() {
 		// Parsed from what was signed, and its chain is known: nothing to verify again.
