@@ -31,6 +31,10 @@ type Options struct {
 	// it foreign: a plan that was saved there.
 	Ignore []string
 
+	// Before is the manifest of the destination, if it was read before: what has
+	// not changed since is held once.
+	Before *Manifest
+
 	Version string // of certwright, for the manifest
 	Profile string
 	Now     time.Time
@@ -219,7 +223,7 @@ func (tx *Tx) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if tx.existing, err = inspect(tx.root, tx.place.dir); err != nil {
+	if tx.existing, err = inspect(tx.root, tx.place.dir, tx.o.Before); err != nil {
 		return err
 	}
 	if len(tx.existing.stranded) > 0 {
@@ -228,7 +232,7 @@ func (tx *Tx) look(ctx context.Context) error {
 			return err
 		}
 		r = r.and(more)
-		if tx.existing, err = inspect(tx.root, tx.place.dir); err != nil {
+		if tx.existing, err = inspect(tx.root, tx.place.dir, tx.o.Before); err != nil {
 			return err
 		}
 	}

@@ -74,7 +74,11 @@ const maxWalk = 250_000
 
 // Inspect tells what dir holds. It changes nothing. Its error is an Error of
 // kind Refused when dir is not a directory or a symbolic link, or Failed.
-func Inspect(fsys FS, dir string) (*Existing, error) {
+func Inspect(fsys FS, dir string) (*Existing, error) { return InspectBeside(fsys, dir, nil) }
+
+// InspectBeside is Inspect for who has read the manifest of dir before: what has
+// not changed since is held once.
+func InspectBeside(fsys FS, dir string, before *Manifest) (*Existing, error) {
 	info, err := lstatDir(fsys, dir)
 	if err != nil {
 		return nil, err
@@ -87,7 +91,7 @@ func Inspect(fsys FS, dir string) (*Existing, error) {
 		return nil, failed("open", dir, err)
 	}
 	defer root.Close()
-	e, err := inspect(root, dir)
+	e, err := inspect(root, dir, before)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +118,13 @@ func lstatDir(fsys FS, dir string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-func inspect(root FS, dir string) (*Existing, error) {
+func inspect(root FS, dir string, before *Manifest) (*Existing, error) {
 	e := &Existing{Dir: dir, State: Empty, root: root, index: map[string]*Found{}}
 	interrupted, err := e.walk(root)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.readManifest(root); err != nil {
+	if err := e.readManifest(root, before); err != nil {
 		return nil, err
 	}
 	sort.Slice(e.Files, func(i, j int) bool { return e.Files[i].Path < e.Files[j].Path })
@@ -219,7 +223,7 @@ func readDir(fsys afero.Fs, dir string) ([]fs.FileInfo, error) {
 	return infos, nil
 }
 
-func (e *Existing) readManifest(root FS) error {
+func (e *Existing) readManifest(root FS, before *Manifest) error {
 	info, err := root.Lstat(ManifestName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -230,7 +234,7 @@ func (e *Existing) readManifest(root FS) error {
 		e.ManifestErr = bad
 		return nil
 	}
-	m, err := ReadManifest(root, ".")
+	m, err := readManifest(root, ".", before)
 	if err == nil {
 		e.Manifest = m
 		return nil
@@ -259,7 +263,8 @@ func (e *Existing) compare(root FS) error {
 			missing = append(missing, Found{Path: entry.Path, Status: Missing, Entry: entry})
 			continue
 		}
-		f.Entry, f.Status = entry, Modified
+		f.Path, f.Entry, f.Status = entry.Path, entry, Modified
+		e.index[entry.Path] = f // the path is held once, as the key too
 		if !f.Mode.IsRegular() || f.Size != entry.Size {
 			continue
 		}

@@ -26,19 +26,29 @@ const maxManifest = 64 << 20
 // ReadManifest reads dir/manifest.json. Its error is fs.ErrNotExist when there
 // is none, otherwise an Error of kind Invalid that names the entry.
 func ReadManifest(fsys afero.Fs, dir string) (*Manifest, error) {
+	return readManifest(fsys, dir, nil)
+}
+
+// readManifest reads it beside one that was read before: what is the same in
+// both takes no more memory.
+func readManifest(fsys afero.Fs, dir string, before *Manifest) (*Manifest, error) {
 	name := filepath.Join(dir, ManifestName)
 	if info, err := fsys.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, invalid(name, "%s, not a regular file", typeName(info.Mode())) // opening a FIFO would wait
 	}
-	data, err := readAll(fsys, name, maxManifest)
-	if errors.Is(err, errTooBig) {
-		return nil, invalid(name, "%w: %d bytes at most", err, maxManifest)
-	}
+	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	m, err := parseManifest(data)
-	if err != nil {
+	defer f.Close()
+	in := &bounded{r: f, left: maxManifest}
+	m, err := parseManifest(in, before)
+	switch {
+	case errors.Is(in.err, errTooBig):
+		return nil, invalid(name, "%w: %d bytes at most", in.err, maxManifest)
+	case in.err != nil:
+		return nil, in.err
+	case err != nil:
 		return nil, &Error{
 			Kind: Invalid, Path: name, Err: err, State: unchanged,
 			Next: "restore the file from a backup, or write the set to another directory with --out",
@@ -47,14 +57,33 @@ func ReadManifest(fsys afero.Fs, dir string) (*Manifest, error) {
 	return m, nil
 }
 
+// bounded reads so many bytes, and remembers why it could not.
+type bounded struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		n, err = 0, errTooBig
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
 // parseManifest is strict: an entry that is not sound could have recovery or an
-// overwrite touch a file that is not ours.
-func parseManifest(data []byte) (*Manifest, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
+// overwrite touch a file that is not ours. It reads entry by entry: that of a
+// fleet has 12 MB.
+func parseManifest(r io.Reader, before *Manifest) (*Manifest, error) {
+	d := json.NewDecoder(bufio.NewReaderSize(r, 64<<10))
 	d.DisallowUnknownFields()
-	var m Manifest
-	if err := d.Decode(&m); err != nil {
-		return nil, fmt.Errorf("not a manifest of certwright: %w", err)
+	m := &Manifest{}
+	if err := m.decode(d, before); err != nil {
+		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("something follows the manifest at byte %d", d.InputOffset())
@@ -67,21 +96,136 @@ func parseManifest(data []byte) (*Manifest, error) {
 	case m.Files == nil:
 		return nil, errors.New("not a manifest of certwright: it lists no files")
 	}
-	seen := newNames(len(m.Files))
-	for i := range m.Files {
-		e := &m.Files[i]
-		if err := checkEntry(e); err != nil {
-			return nil, fmt.Errorf("files[%d]: %w", i, err)
+	byPath := func(i, j int) bool { return m.Files[i].Path < m.Files[j].Path }
+	if !sort.SliceIsSorted(m.Files, byPath) { // a slice that is shared with an earlier manifest is
+		sort.Slice(m.Files, byPath)
+	}
+	return m, nil
+}
+
+func (m *Manifest) decode(d *json.Decoder, before *Manifest) error {
+	if err := opens(d, '{'); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return notOurs(err)
 		}
-		if err := CheckPath(e.Path); err != nil {
-			return nil, fmt.Errorf("files[%d]: %w", i, err.(*Error).Err)
+		key, _ := t.(string) // within an object the decoder takes nothing else
+		if seen[key] {
+			return fmt.Errorf("not a manifest of certwright: it has %q twice", key)
 		}
-		if err := seen.add(e.Path); err != nil {
-			return nil, fmt.Errorf("files[%d]: %w", i, err.(*Error).Err)
+		seen[key] = true
+		var into any
+		switch key {
+		case "version":
+			into = &m.Version
+		case "profile":
+			into = &m.Profile
+		case "created":
+			into = &m.Created
+		case "files":
+			if err := m.decodeFiles(d, before); err != nil {
+				return err
+			}
+			continue
+		default:
+			return fmt.Errorf("not a manifest of certwright: unknown field %q", key)
+		}
+		if err := d.Decode(into); err != nil {
+			return notOurs(err)
 		}
 	}
-	sort.Slice(m.Files, func(i, j int) bool { return m.Files[i].Path < m.Files[j].Path })
-	return &m, nil
+	_, err := d.Token()
+	return notOurs(err)
+}
+
+func notOurs(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("not a manifest of certwright: %w", err)
+}
+
+func opens(d *json.Decoder, with json.Delim) error {
+	t, err := d.Token()
+	if err != nil {
+		return notOurs(err)
+	}
+	if t != with {
+		return fmt.Errorf("not a manifest of certwright: there is no %v at byte %d", with, d.InputOffset())
+	}
+	return nil
+}
+
+func (m *Manifest) decodeFiles(d *json.Decoder, before *Manifest) error {
+	if err := opens(d, '['); err != nil {
+		return err
+	}
+	known := []Entry{}
+	if before != nil {
+		known = before.Files
+	}
+	var own []Entry
+	seen, same, last := newNames(len(known)), 0, &Entry{}
+	n := 0
+	for ; d.More(); n++ {
+		var e Entry
+		if err := d.Decode(&e); err != nil {
+			return notOurs(err)
+		}
+		if err := sound(&e, seen); err != nil {
+			return fmt.Errorf("files[%d]: %w", n, err)
+		}
+		if n == same && n < len(known) && sameEntry(e, known[n]) {
+			same++
+			continue
+		}
+		if own == nil {
+			own = slices.Clone(known[:same])
+		}
+		e.share(last)
+		own = append(own, e)
+		last = &own[len(own)-1]
+	}
+	if m.Files = own; own == nil {
+		m.Files = known[:n:n]
+	}
+	_, err := d.Token()
+	return notOurs(err)
+}
+
+// sound judges an entry, whose path is none of those seen.
+func sound(e *Entry, seen *names) error {
+	if err := checkEntry(e); err != nil {
+		return err
+	}
+	if err := CheckPath(e.Path); err != nil {
+		return err.(*Error).Err
+	}
+	if err := seen.add(e.Path); err != nil {
+		return err.(*Error).Err
+	}
+	return nil
+}
+
+// share has neighbours hold one copy of what is the same in both: the files of a
+// node are of few slots, and the certificates of a fleet end together.
+func (e *Entry) share(last *Entry) {
+	if e.Slot == last.Slot {
+		e.Slot = last.Slot
+	}
+	if e.Kind == last.Kind {
+		e.Kind = last.Kind
+	}
+	if e.NotAfter != nil && last.NotAfter != nil && e.NotAfter.Equal(*last.NotAfter) {
+		e.NotAfter = last.NotAfter
+	}
 }
 
 // checkEntry fills in Mode and judges the values; the path is judged apart.
@@ -90,7 +234,7 @@ func checkEntry(e *Entry) error {
 	if err != nil {
 		return err
 	}
-	e.Mode = mode
+	e.Mode, e.ModeText = mode, modeText(mode)
 	if !isDigest(e.SHA256) {
 		return errors.New("sha256 is not 64 hexadecimal digits")
 	}

@@ -182,7 +182,7 @@ func recoverIn(ctx context.Context, root Root, dir string, now time.Time, dryRun
 // manifest says, nothing was renamed yet, so the old state stands and the
 // journal is put aside; otherwise only a person can tell.
 func tornJournal(root FS, dir string, now time.Time, dryRun bool, torn error) (*Recovery, error) {
-	e, err := inspect(root, dir)
+	e, err := inspect(root, dir, nil)
 	if err != nil {
 		return nil, err
 	}

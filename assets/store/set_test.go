@@ -112,9 +112,13 @@ func TestManifestIsStrict(t *testing.T) {
 		{"mode in words", entry("a", "rw", sum), "not a file mode"},
 		{"short digest", entry("a", "0600", sum[:10]), "64 hexadecimal digits"},
 		{"no digest", entry("a", "0600", strings.Repeat("z", 64)), "64 hexadecimal digits"},
-		{"wrong type", `{"files":{}}`, "cannot unmarshal"},
+		{"wrong type", `{"files":{}}`, "there is no ["},
+		{"wrong type of a field", `{"profile":1}`, "cannot unmarshal"},
+		{"no object", `[]`, "there is no {"},
+		{"twice", `{"version":"1","version":"2"}`, "twice"},
+		{"unknown field of a file", `{"files":[{"extra":1}]}`, `unknown field "extra"`},
 	} {
-		_, err := parseManifest([]byte(test.text))
+		_, err := parseManifest(strings.NewReader(test.text), nil)
 		if test.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", test.name, err)
@@ -137,7 +141,7 @@ func TestManifestRoundTrip(t *testing.T) {
 	if err := m.write(&b, slices.Values(m.Files)); err != nil {
 		t.Fatal(err)
 	}
-	back, err := parseManifest(b.Bytes())
+	back, err := parseManifest(&b, nil)
 	if err != nil {
 		t.Fatalf("%v in %s", err, b.Bytes())
 	}

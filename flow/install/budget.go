@@ -29,7 +29,7 @@ func Spend() { spend(nil) }
 
 // earlierFile is what a file of a set that is carried on takes, in bytes: a
 // budget below what is kept would have the collector at work all the time.
-const earlierFile = 1 << 10
+const earlierFile = 300
 
 // spend gives the collector its budget until the returned function is called,
 // and that of all others who spend meanwhile. A person's own GOGC and GOMEMLIMIT

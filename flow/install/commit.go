@@ -34,7 +34,10 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	tx, err := store.Begin(ctx, w.Write, dir, store.Options{Force: replace, Update: w.Earlier != nil, Version: w.Version, Profile: p.Topology.Profile.Name, Now: w.Now(), Bytes: total(p), Files: p.Count()})
+	tx, err := store.Begin(ctx, w.Write, dir, store.Options{
+		Force: replace, Update: w.Earlier != nil, Before: w.Earlier.manifest(),
+		Version: w.Version, Profile: p.Topology.Profile.Name, Now: w.Now(), Bytes: total(p), Files: p.Count(),
+	})
 	if err != nil {
 		return flow.Receipt{}, err
 	}

@@ -94,13 +94,20 @@ func (e *Earlier) still(now *store.Existing) error {
 	same := now.Manifest != nil && now.Manifest.Created.Equal(e.Manifest.Created) &&
 		slices.EqualFunc(now.Manifest.Files, e.Manifest.Files, func(a, b store.Entry) bool { return a.Path == b.Path && a.SHA256 == b.SHA256 })
 	if same {
-		e.Manifest = now.Manifest // one of them is enough, of 50,000 files
 		return nil
 	}
 	return &store.Error{
 		Kind: store.Locked, Path: e.Dir, Err: errors.New("another run has written it since it was read"),
 		State: "nothing was changed", Next: "run again",
 	}
+}
+
+// manifest is that of the set, nil when there is none.
+func (e *Earlier) manifest() *store.Manifest {
+	if e == nil {
+		return nil
+	}
+	return e.Manifest
 }
 
 // slotFiles are the entries of the manifest that hold a slot's pair; -1 for none.

@@ -18,7 +18,7 @@ func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) 
 	_, err := store.Preflight(w.Write, dir, store.Options{Force: true, Bytes: total(p)})
 	var existing *store.Existing
 	if err == nil {
-		existing, err = store.Inspect(w.Write, dir)
+		existing, err = store.InspectBeside(w.Write, dir, w.Earlier.manifest())
 	}
 	if err != nil {
 		var se *store.Error
