@@ -341,7 +341,7 @@ func BenchmarkPtyPaste(b *testing.B) {
 // it, and takes the time from Enter to Done. The keys are made meanwhile; the
 // first of the metrics is what a key press takes while they are.
 func BenchmarkPtyWrite(b *testing.B) {
-	for _, alg := range []string{"ecdsa-p256", "rsa-2048", "rsa-4096"} {
+	for _, alg := range []string{"ecdsa-p256", "rsa-2048", "rsa-3072", "rsa-4096"} {
 		b.Run(alg, func(b *testing.B) {
 			var took, keys []time.Duration
 			for range b.N {
