@@ -252,7 +252,6 @@ func (a *app) resumable(save string) *wizard.Resumable {
 	if err != nil {
 		return nil
 	}
-	_ = install.Refer(a.world(), p) // what is missing stops the steps that need it
 	name := p.Facts["cluster.name"]
 	note := p.Profile
 	if p.Awaiting != "" {
@@ -263,6 +262,9 @@ func (a *app) resumable(save string) *wizard.Resumable {
 	}
 	return &wizard.Resumable{
 		Path: save, Saved: info.ModTime().Truncate(time.Second), Note: note,
-		Open: func() (*flow.State, []flow.Effect, error) { return flow.New(catalogue{a}, p) },
+		Open: func() (*flow.State, []flow.Effect, error) {
+			_ = install.Refer(a.world(), p) // what is missing stops the steps that need it
+			return flow.New(catalogue{a}, p)
+		},
 	}
 }
