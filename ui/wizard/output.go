@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // output is the terminal, to which it writes of a frame only the cells that are
@@ -57,6 +59,19 @@ func (o *output) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// First writes a frame of the wizard before the library does, which waits for
+// its clock to strike: that is 8 ms of the 19 in which a person sees nothing yet.
+// A write that fails is left to the library, whose next one fails as well.
+func (o *output) First(view string) {
+	lines := strings.Split(view, "\n")
+	for i, l := range lines {
+		if ansi.StringWidth(l) < o.width {
+			lines[i] = l + "\x1b[K" // as the library does
+		}
+	}
+	_, _ = o.Write([]byte(frameStart + strings.Join(lines, "\r\n") + "\x1b[1;H"))
 }
 
 // less is a frame without the cells that the terminal shows already; false when

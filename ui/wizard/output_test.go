@@ -315,6 +315,34 @@ func TestOutputPassesOtherSequencesThroughAndForgets(t *testing.T) {
 	}
 }
 
+// The first frame is written once: when the library has it, nothing is sent.
+func TestTheFirstFrameIsThereBeforeTheLibraryWritesIt(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, view := range []string{"one\ntwo", "\x1b[1mwide 日本\x1b[0m  \nfull to end", drive(t, setup{width: 60, height: 20}).root.View()} {
+		lines := strings.Split(view, "\n")
+		width := 0
+		for _, l := range lines {
+			width = max(width, ansi.StringWidth(l))
+		}
+		o, lib, plain, ours := &output{File: w}, &library{w: width}, newGrid(width, len(lines)), newGrid(width, len(lines))
+		o.Invalidate(width)
+		o.First(view)
+		buf := make([]byte, 1<<16)
+		n, err := r.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours.write(t, string(buf[:n]))
+		if _, less := same(t, o, plain, ours, lib.frame(view)); less > 0 {
+			t.Errorf("%d bytes are sent again of %q", less, view)
+		}
+	}
+}
+
 // A frame that is the same again is told from the one before, and nothing of it
 // is sent.
 func TestAFrameThatIsTheSameAgainSendsNothing(t *testing.T) {

@@ -151,7 +151,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	out := &output{File: o.Out}
 	r.resized = out.Invalidate
 	p := tea.NewProgram(
-		shown{r, start, &frames{}}, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(),
+		shown{r, start, &frames{first: out.First}}, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(),
 		tea.WithFPS(rate), tea.WithoutSignalHandler(),
 	)
 	connect(p)
@@ -208,14 +208,23 @@ func (s shown) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return s, cmd
 }
 
-// View is the root's, marked where it is the same again.
-func (s shown) View() string { return s.frames.mark(s.root.View()) }
+// View is the root's, marked where it is the same again. The first that has a
+// size is on the terminal before the library's clock strikes.
+func (s shown) View() string {
+	view := s.root.View()
+	if s.frames.first != nil && s.root.w > 0 {
+		s.frames.first(view)
+		s.frames.first = nil
+	}
+	return s.frames.mark(view)
+}
 
 // frames knows the frame before. The library draws none that is the same again,
 // but until there is another it copies that one at each tick of its clock to find
 // out, a megabyte a second. So it gets a sequence behind it that changes nothing:
 // it is drawn, output sends nothing of it, and it is done with.
 type frames struct {
+	first func(string) // takes the first frame; nil when it has it
 	last  string
 	times int // that it came again
 }
