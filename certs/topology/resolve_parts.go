@@ -17,7 +17,9 @@ func (r *resolver) slots() {
 				break
 			}
 		}
-		for _, n := range r.instances(s.Per) {
+		nodes := r.instances(s.Per)
+		r.t.Slots = slices.Grow(r.t.Slots, len(nodes)) // as many as there are nodes, half a kilobyte each
+		for _, n := range nodes {
 			r.node = n
 			slot := r.slot(s)
 			slot.Also = also

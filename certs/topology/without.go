@@ -13,7 +13,7 @@ func (t *Topology) Without(ids ...SlotID) *Topology {
 		gone[id] = true
 	}
 	out := *t
-	out.Slots, out.index = nil, map[SlotID]int{}
+	out.Slots, out.index = make([]Slot, 0, len(t.Slots)), make(map[SlotID]int, len(t.Slots))
 	for _, s := range t.Slots {
 		if !gone[s.ID] {
 			out.index[s.ID] = len(out.Slots)

@@ -73,12 +73,7 @@ func readFolder(ctx context.Context, w *World, dir string, configs map[string]*k
 	if _, err := w.Read.Stat(filepath.Join(root, store.ManifestName)); err == nil {
 		f.limit = maxSetFiles
 	}
-	entries, err := f.walk(ctx, w, root)
-	if err != nil {
-		return nil, err
-	}
-	at := resolved(w.Read, root)
-	err = each(ctx, w.Workers, len(entries), func(i int) { entries[i].read(w, root, at, configs != nil) })
+	entries, err := f.read(ctx, w, root)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +105,7 @@ func ListFolder(ctx context.Context, w *World, dir string) (files []string, skip
 		return nil, nil, &ReadError{Rule: "not-a-regular-file", Path: dir, Message: fmt.Sprintf("%s is not a folder", untrusted.Text(dir)), Fix: "name the folder that holds the files"}
 	}
 	f := &Folder{limit: maxFolderFiles, all: true}
-	entries, err := f.walk(ctx, w, root)
+	entries, err := f.walk(ctx, w, root, func(*entry) {})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,9 +119,42 @@ func ListFolder(ctx context.Context, w *World, dir string) (files []string, skip
 	return files, skipped, nil
 }
 
-// walk lists the files to read.
-func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, error) {
+// read reads the files while the folder is still being listed.
+func (f *Folder) read(ctx context.Context, w *World, root string) ([]*entry, error) {
+	workers := w.Workers
+	if workers <= 0 {
+		workers = issue.Cores()
+	}
+	at := resolved(w.Read, root)
+	found := make(chan *entry, 1024)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for e := range found {
+				if ctx.Err() == nil {
+					e.read(w, root, at, f.configs != nil)
+				}
+			}
+		})
+	}
+	entries, err := f.walk(ctx, w, root, func(e *entry) { found <- e })
+	if err != nil {
+		stop(err) // what was found is of no use
+	}
+	close(found)
+	wg.Wait()
+	return entries, context.Cause(ctx)
+}
+
+// walk lists the files to read, and hands each over when it is found.
+func (f *Folder) walk(ctx context.Context, w *World, root string, found func(*entry)) ([]*entry, error) {
 	var entries []*entry
+	add := func(e *entry) {
+		entries = append(entries, e)
+		found(e)
+	}
 	err := afero.Walk(w.Read, root, func(path string, info fs.FileInfo, err error) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
@@ -136,7 +164,7 @@ func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, err
 			return err
 		}
 		if err != nil {
-			entries = append(entries, &entry{rel: rel, why: notRead(rel, err).Error()})
+			add(&entry{rel: rel, why: notRead(rel, err).Error()})
 			return nil
 		}
 		if info.IsDir() {
@@ -156,7 +184,7 @@ func (f *Folder) walk(ctx context.Context, w *World, root string) ([]*entry, err
 		if f.bytes += min(info.Size(), material.MaxCertificates); f.bytes > maxFolderBytes && f.limit < maxSetFiles {
 			return fmt.Errorf("%s holds more than %s; name the folder that holds the certificates alone", untrusted.Text(root), untrusted.Size(maxFolderBytes))
 		}
-		entries = append(entries, &entry{rel: rel, link: info.Mode()&fs.ModeSymlink != 0})
+		add(&entry{rel: rel, link: info.Mode()&fs.ModeSymlink != 0})
 		return nil
 	})
 	return entries, err

@@ -48,7 +48,6 @@ func (j *folderJudge) absent() []topology.SlotID {
 // run judges each slot, several at once, then what shows between them.
 func (j *folderJudge) run(ctx context.Context, workers int) error {
 	l := j.l
-	j.memory = check.NewMemory()
 	l.Set = &certs.Set{Topology: l.Topology.Without(j.absent()...), Modes: map[topology.ComponentID]topology.Mode{}, Pairs: map[topology.SlotID]*certs.Pair{}}
 	for _, c := range l.Topology.Components {
 		l.Set.Modes[c.ID] = topology.BringCerts
@@ -242,6 +241,9 @@ func (j *folderJudge) halves(slot *topology.Slot, o judgedSlot, anyKey bool) []c
 // configs judges every kubeconfig whose client is in a slot: there may be one on
 // each node, with one certificate and addresses of their own.
 func (j *folderJudge) configs() {
+	if len(j.folder.configs) == 0 {
+		return
+	}
 	slots := map[string]*topology.Slot{}
 	for _, slot := range j.slots {
 		if leaf := j.l.Set.Pairs[slot.ID].Leaf(); leaf != nil && slot.Kind == topology.Leaf {

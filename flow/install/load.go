@@ -1,11 +1,13 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"certwright/assets/store"
 	"certwright/certs"
@@ -72,8 +74,24 @@ func PlanOf(w *World, dir string) (*plan.Plan, error) {
 // Load reads a folder, sorts it into the slots of the topology and judges each
 // slot and the whole.
 func Load(ctx context.Context, w *World, dir string, t *topology.Topology) (*Loaded, error) {
-	folder, err := ReadFolder(ctx, w, dir)
+	return LoadFor(ctx, w, dir, func() (*topology.Topology, error) { return t, nil })
+}
+
+// LoadFor is Load with a topology that is made while the folder is read. Its
+// error, which comes first, is returned as it is.
+func LoadFor(ctx context.Context, w *World, dir string, resolve func() (*topology.Topology, error)) (*Loaded, error) {
+	var folder *Folder
+	var unread error
+	var reading sync.WaitGroup
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	reading.Go(func() { folder, unread = ReadFolder(ctx, w, dir) })
+	t, err := resolve()
 	if err != nil {
+		stop()
+	}
+	reading.Wait()
+	if err = cmp.Or(err, unread); err != nil {
 		return nil, err
 	}
 	l := &Loaded{Topology: t, Slots: map[topology.SlotID]*LoadedSlot{}}
@@ -81,18 +99,23 @@ func Load(ctx context.Context, w *World, dir string, t *topology.Topology) (*Loa
 	for i := range t.Slots {
 		slots = append(slots, &t.Slots[i])
 	}
+	// Sorting goes on in one place most of the time: meanwhile signatures are
+	// checked that the judgement will ask for.
+	memory := check.NewMemory()
+	done := checkAhead(ctx, memory, folder.Files, w.Workers)
 	if m, err := store.ReadManifest(w.Read, w.path(dir)); err == nil && m != nil {
 		l.Ours = true
 		l.Sorted = byManifest(slots, folder.Files, m)
 	} else {
 		l.Sorted = place.Sort(slots, folder.Files)
 	}
+	done()
 	for _, s := range folder.Skipped {
 		l.Sorted.Unplaced = append(l.Sorted.Unplaced, place.Unplaced{File: s.File, Why: s.Why})
 	}
 	// What may be left out of material that is brought is not missed here either.
 	l.Sorted.Missing = slices.DeleteFunc(l.Sorted.Missing, func(id topology.SlotID) bool { return t.Slot(id).Optional })
-	j := &folderJudge{l: l, folder: folder, now: w.Now(), docs: map[string]*material.Document{}, slots: slots}
+	j := &folderJudge{l: l, folder: folder, now: w.Now(), docs: map[string]*material.Document{}, slots: slots, memory: memory}
 	for _, f := range folder.Files {
 		j.docs[f.Name] = f.Doc
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,6 +52,14 @@ const (
 // printFolder writes the verdict on a folder: slot by slot, then the whole,
 // what fits nowhere and what is missing, and at last all of it in a line.
 func (a *app) printFolder(l *install.Loaded) {
+	out := bufio.NewWriter(a.World.Out) // a folder of many nodes has thousands of lines
+	whole := *a
+	whole.World.Out = out
+	whole.folderLines(l)
+	out.Flush()
+}
+
+func (a *app) folderLines(l *install.Loaded) {
 	placed := placements(l)
 	quiet, told := quietNodes(l), map[topology.SlotID]bool{}
 	var all []check.Finding

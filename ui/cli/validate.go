@@ -297,10 +297,6 @@ func (a *app) validateChain(f *validateFlags) error {
 }
 
 func (a *app) validateFolder(c *cobra.Command, f *validateFlags, dir string) error {
-	t, notes, err := a.folderTopology(&f.planFlags, dir)
-	if err != nil {
-		return err
-	}
 	w := a.world()
 	now, err := a.moment(f)
 	if err != nil {
@@ -312,8 +308,16 @@ func (a *app) validateFolder(c *cobra.Command, f *validateFlags, dir string) err
 			return err
 		}
 	}
-	l, err := install.Load(c.Context(), w, dir, t)
-	if err != nil {
+	var notes []string
+	var wrong error
+	l, err := install.LoadFor(c.Context(), w, dir, func() (t *topology.Topology, _ error) {
+		t, notes, wrong = a.folderTopology(&f.planFlags, dir)
+		return t, wrong
+	})
+	switch {
+	case wrong != nil:
+		return wrong
+	case err != nil:
 		return &usageError{err}
 	}
 	if f.o == "json" {

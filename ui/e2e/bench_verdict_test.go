@@ -161,9 +161,13 @@ func BenchmarkPtyFolder(b *testing.B) {
 	spread(b, "judged", judged)
 }
 
-// keysUntil presses a key and one that undoes it in turn, each when the one
-// before was answered, until a text was shown. It gives what each press took, and
-// when the text came.
+// pageOfText is less than a page of help takes, and than the page below it: a
+// count that moves by itself is shorter, and no answer to a key.
+const pageOfText = 500
+
+// keysUntil presses a key that shows a page and one that closes it in turn, each
+// when the one before was answered, until a text was shown. It gives what each
+// press took, and when the text came.
 func (m *meter) keysUntil(text, do, undo string) (took []time.Duration, at time.Time) {
 	m.b.Helper()
 	presses := []string{do, undo}
@@ -171,14 +175,14 @@ func (m *meter) keysUntil(text, do, undo string) (took []time.Duration, at time.
 	limit := time.Now().Add(patience)
 	for i := 0; ; i++ {
 		from := m.send(presses[i%2])
-		answered := false
+		answered, sent := false, 0
 		for wait := time.After(50 * time.Millisecond); ; {
 			select {
 			case c, open := <-m.chunks:
 				if !open || time.Now().After(limit) {
 					m.b.Fatalf("no %q", text)
 				}
-				if !answered {
+				if sent += len(c.data); !answered && sent > pageOfText {
 					took, answered = append(took, c.at.Sub(from)), true
 				}
 				all.Write(c.data)
