@@ -309,10 +309,31 @@ func (m *meter) keys(b *testing.B, a, other string) {
 	}
 	slices.Sort(sizes)
 	b.ReportMetric(float64(sizes[len(sizes)/2]), "bytes-p50")
+	if along := m.walk(a, other); len(along) > 0 {
+		b.ReportMetric(float64(along[len(along)/2]), "bytes-walk-p50")
+	}
 	b.ReportMetric(m.resident()/(1<<20), "MiB")
 	_, peak := m.end()
 	b.ReportMetric(float64(peak)/(1<<20), "MiB-peak")
 	spread(b, "repaint", took)
+}
+
+// walk goes along a list and back, and gives the bytes of each step, sorted;
+// presses at its ends, which bring nothing, are not among them.
+func (m *meter) walk(there, back string) []int {
+	var sizes []int
+	for i := range 20 {
+		press := there
+		if i >= 10 {
+			press = back
+		}
+		m.send(press)
+		if n := m.quiet(50 * time.Millisecond); n > 0 {
+			sizes = append(sizes, n)
+		}
+	}
+	slices.Sort(sizes)
+	return sizes
 }
 
 // BenchmarkPtyPaste pastes into a slot, to the moment when a key works again.

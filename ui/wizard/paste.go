@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"certwright/certs/topology"
+	"certwright/certs/untrusted"
 	"certwright/flow"
 	"certwright/ui/theme"
 )
@@ -284,7 +285,7 @@ func (b *pasteBox) title() string {
 		return "paste"
 	}
 	n := bytes.Count(bytes.TrimRight(b.data, "\n"), []byte("\n")) + 1
-	size := shortSize(int64(len(b.data)))
+	size := untrusted.Size(len(b.data))
 	return "paste " + b.Theme.Border().Separator + " " + count(len(b.spans()), "block") + ", " + count(n, "line") + ", " + size
 }
 
