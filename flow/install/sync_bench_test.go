@@ -14,15 +14,29 @@ import (
 	"certwright/flow/install"
 )
 
-// unsynced is the disk without its syncs: what durability costs shows beside it.
-type unsynced struct{ store.FS }
-
-func (u unsynced) SyncDir(string) error { return nil }
-
-func (u unsynced) OpenRoot(dir string) (store.Root, error) {
-	r, err := u.FS.OpenRoot(dir)
-	return unsyncedRoot{r}, err
+// wrapped is the disk as the store sees it through a file system that is not its
+// own, on which it takes the longer way to each file. Both sides of the
+// comparison are.
+type wrapped struct {
+	store.FS
+	root func(store.Root) store.Root
 }
+
+func (w wrapped) OpenRoot(dir string) (store.Root, error) {
+	r, err := w.FS.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return w.root(r), nil
+}
+
+// syncedRoot has every sync of the disk.
+type syncedRoot struct{ store.Root }
+
+// unsynced is the disk without its syncs: what durability costs shows beside it.
+type unsynced struct{ wrapped }
+
+func (unsynced) SyncDir(string) error { return nil }
 
 type unsyncedRoot struct{ store.Root }
 
@@ -57,7 +71,8 @@ func (f unsyncedFile) Chmod(mode fs.FileMode) error {
 
 // BenchmarkFloorSync is the write of a cluster of 10,000 nodes, with -short 300,
 // as it is and on the same disk without a single sync, in turns and into fresh
-// directories. The goal: at most 1.3 times as long.
+// directories. The goal: at most 1.3 times as long. It does not count what is
+// done before the write, the answers and the proof.
 func BenchmarkFloorSync(b *testing.B) {
 	nodes := 10_000
 	if testing.Short() {
@@ -82,8 +97,10 @@ func BenchmarkFloorSync(b *testing.B) {
 	dir := b.TempDir()
 	var durable, not []time.Duration
 	for n := 0; b.Loop(); n++ {
-		not = append(not, commit(unsynced{store.OS()}, dir+"/not"+strconv.Itoa(n)))
-		durable = append(durable, commit(store.OS(), dir+"/durable"+strconv.Itoa(n)))
+		without := wrapped{store.OS(), func(r store.Root) store.Root { return unsyncedRoot{r} }}
+		not = append(not, commit(unsynced{without}, dir+"/not"+strconv.Itoa(n)))
+		with := wrapped{store.OS(), func(r store.Root) store.Root { return syncedRoot{r} }}
+		durable = append(durable, commit(with, dir+"/durable"+strconv.Itoa(n)))
 	}
 	slices.Sort(durable)
 	slices.Sort(not)
