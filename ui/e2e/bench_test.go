@@ -309,8 +309,10 @@ func (m *meter) keys(b *testing.B, a, other string) {
 	}
 	slices.Sort(sizes)
 	b.ReportMetric(float64(sizes[len(sizes)/2]), "bytes-p50")
-	if along := m.walk(a, other); len(along) > 0 {
-		b.ReportMetric(float64(along[len(along)/2]), "bytes-walk-p50")
+	if !testing.Short() {
+		if along := m.walk(a, other); len(along) > 0 {
+			b.ReportMetric(float64(along[len(along)/2]), "bytes-walk-p50")
+		}
 	}
 	b.ReportMetric(m.resident()/(1<<20), "MiB")
 	_, peak := m.end()
