@@ -13,6 +13,8 @@ func (s *State) Apply(e Event) []Effect {
 	switch e := e.(type) {
 	case Checked, Look, Progressed: // no answer changes, and they come by the thousand
 		return s.apply(e)
+	case SetSource, SetPassphrase: // of one slot, key by key as a path is typed
+		return append(s.apply(e), s.keysAhead()...)
 	case Looked: // comes each second, mostly with nothing
 		if len(e.Changed) == 0 && !e.Nodes {
 			return nil
@@ -189,7 +191,7 @@ func (s *State) setSource(f Field, src Source, debounced bool) []Effect {
 		return nil
 	}
 	s.keepSource(f, src)
-	s.plansPaths()
+	s.planPath(f.Slot)
 	return s.check(f.Slot, debounced && len(src.Pasted) == 0, false)
 }
 
@@ -218,19 +220,40 @@ func (s *State) plansPaths() {
 		oldCerts := p.Certs
 		p.CA, p.Certs = nil, nil
 		for _, slot := range s.topo.Due(c.ID, p.Mode) {
-			f := plan.Files{Cert: s.sources[Field{slot.ID, PartCert}].Path, Key: s.sources[Field{slot.ID, PartKey}].Path}
-			switch {
-			case p.Mode == topology.BringCA:
-				p.CA = new(sameSet(f, oldCA))
-				p.CA.Offline = p.CA.Offline && s.sources[Field{slot.ID, PartKey}].Empty()
-			case f != plan.Files{}:
-				if p.Certs == nil {
-					p.Certs = map[string]plan.Files{}
-				}
-				p.Certs[slot.ID.Name()] = sameSet(f, oldCerts[slot.ID.Name()])
-			}
+			s.writePath(&p, slot.ID, oldCA, oldCerts[slot.ID.Name()])
 		}
 		s.plan.Components[c.ID] = p
+	}
+}
+
+// planPath is plansPaths for one slot.
+func (s *State) planPath(id topology.SlotID) {
+	p, ok := s.plan.Components[id.Component()]
+	if !ok || !s.topo.IsDue(id, p.Mode) {
+		return
+	}
+	var oldCA plan.Files
+	if p.CA != nil {
+		oldCA = *p.CA
+	}
+	old := p.Certs[id.Name()]
+	delete(p.Certs, id.Name())
+	s.writePath(&p, id, oldCA, old)
+	s.plan.Components[id.Component()] = p
+}
+
+// writePath writes the paths of a slot's sources into its component's answers.
+func (s *State) writePath(p *plan.Component, id topology.SlotID, oldCA, old plan.Files) {
+	f := plan.Files{Cert: s.sources[Field{id, PartCert}].Path, Key: s.sources[Field{id, PartKey}].Path}
+	switch {
+	case p.Mode == topology.BringCA:
+		p.CA = new(sameSet(f, oldCA))
+		p.CA.Offline = p.CA.Offline && s.sources[Field{id, PartKey}].Empty()
+	case f != plan.Files{}:
+		if p.Certs == nil {
+			p.Certs = map[string]plan.Files{}
+		}
+		p.Certs[id.Name()] = sameSet(f, old)
 	}
 }
 

@@ -147,6 +147,10 @@ func (s *State) Asked(m topology.Mode) *Asked {
 // judged takes a verdict over into what is kept.
 func (s *State) judged(id topology.SlotID) {
 	for m, a := range s.asked {
+		if len(a.index) < len(a.slots) { // two nodes of one name, which the facts are told of
+			delete(s.asked, m)
+			continue
+		}
 		if i := a.Index(id); i >= 0 {
 			a.set(i, s.stands(a.slots[i], m))
 		}
@@ -179,8 +183,9 @@ func (s *State) stands(slot *topology.Slot, m topology.Mode) asked {
 	return is
 }
 
-// Revision tells whether answers may have changed: it grows with every event
-// that may change more than a verdict or how far something is.
+// Revision tells whether what is asked may have changed: it grows with every
+// event that may change more than what was handed over for one slot, a verdict,
+// or how far something is.
 func (s *State) Revision() int { return s.revision }
 
 // Worst is the first of Blockers, found without making the others.

@@ -37,13 +37,15 @@ func (s *State) checkEach(ids []topology.SlotID, debounced, rechecked bool) []Ef
 		s.slotGen[id] = s.gen
 		if !s.hasMaterial(id) {
 			delete(s.verdicts, id)
+			s.judged(id)
 			continue
 		}
 		v := s.verdicts[id]
 		v.Pending = true
 		s.verdicts[id] = v
+		s.judged(id)
 		if answers == nil {
-			answers = s.Answers()
+			answers = s.AnswersFor(ids...)
 		}
 		effects = append(effects, CheckSlot{Slot: id, Gen: s.gen, Answers: answers, Debounced: debounced, Rechecked: rechecked})
 	}

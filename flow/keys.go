@@ -15,12 +15,24 @@ func (s *State) keysAhead() []Effect {
 	if !s.reached[StepModes] || s.preparing || s.prepared != nil || s.writing || s.written != nil {
 		return nil
 	}
-	want := MakeKeys{Algorithm: s.plan.Keys.Algorithm, N: min(s.newKeys(), maxAhead)}
+	want := MakeKeys{Algorithm: s.plan.Keys.Algorithm, N: min(s.newKeysOnce(), maxAhead)}
 	if want.Algorithm == "" || want == s.ahead {
 		return nil
 	}
 	s.ahead = want
 	return []Effect{want}
+}
+
+// newKeysOnce is newKeys, counted when modes or facts have changed.
+func (s *State) newKeysOnce() int {
+	if at := s.revision + 1; s.applying || s.newKeyed.revision != at {
+		s.newKeyed.n = s.newKeys()
+		s.newKeyed.revision = at
+		if s.applying { // the answers of the next revision are in place already
+			s.newKeyed.revision++
+		}
+	}
+	return s.newKeyed.n
 }
 
 // newKeys counts the keys of the plan's algorithm that these modes ask for.

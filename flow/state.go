@@ -41,7 +41,8 @@ type State struct {
 	due      map[topology.Mode][]*topology.Slot
 	applying bool
 	revision int
-	lookFrom [2]int // where the next look begins: among all slots, and among those with something against them
+	newKeyed struct{ revision, n int } // newKeys, and one more than the revision that it is of
+	lookFrom [2]int                    // where the next look begins: among all slots, and among those with something against them
 	fillGen  int
 	filling  bool
 	filled   *Filled
@@ -253,15 +254,50 @@ func (s *State) isDue(id topology.SlotID) (topology.Mode, bool) {
 	return m, m != topology.Generate && s.plan.StepCA(id.Component()) == nil && s.topo.IsDue(id, m)
 }
 
+// fewSlots is how many slots are judged by what was handed over for them alone:
+// all of what there is may be the files of ten thousand nodes.
+const fewSlots = 64
+
+// AnswersFor are the Answers by which some slots are judged. Of sources they have
+// those of these slots and of all CAs at least.
+func (s *State) AnswersFor(ids ...topology.SlotID) *Answers {
+	if len(ids) > fewSlots {
+		return s.Answers()
+	}
+	a := s.answers()
+	for _, authority := range s.topo.Authorities {
+		ids = append(ids, authority.Slot)
+	}
+	for _, id := range ids {
+		for _, part := range []Part{PartCert, PartKey} {
+			if f := (Field{id, part}); !s.sources[f].Empty() {
+				a.take(f, s.sources[f])
+			}
+		}
+	}
+	return a
+}
+
 // Answers are a copy of what was collected, for an effect.
 func (s *State) Answers() *Answers {
+	a := s.answers()
+	for f, src := range s.sources {
+		a.take(f, src)
+	}
+	return a
+}
+
+// take copies a source: the State's own may be cleared while an effect still reads.
+func (a *Answers) take(f Field, src Source) {
+	src.Pasted = bytes.Clone(src.Pasted)
+	a.Sources[f] = src
+}
+
+// answers are the Answers without a source.
+func (s *State) answers() *Answers {
 	a := &Answers{
 		Plan: s.Plan(), Profile: s.profile, Topology: s.topo,
 		Sources: map[Field]Source{}, Passphrases: map[topology.SlotID][]byte{},
-	}
-	for f, src := range s.sources {
-		src.Pasted = bytes.Clone(src.Pasted) // ours may be cleared while an effect still reads
-		a.Sources[f] = src
 	}
 	for id, p := range s.passphrases {
 		a.Passphrases[id] = bytes.Clone(p)

@@ -33,6 +33,8 @@ type checks struct {
 	judged   []flow.Event  // verdicts that were not taken yet
 	busy     func() func() // called when many checks begin, and what it gives when they have ended; nil is not
 	less     func()        // what it gave
+	many     bool          // they have begun
+	ended    bool          // and have ended, which nobody was told yet
 }
 
 // queue makes a check wait its turn, and ends the one before of its slot.
@@ -51,16 +53,27 @@ func (k *work) queue(e flow.CheckSlot) queued {
 	return q
 }
 
-// debounced is a check that waits until nothing was typed for a moment.
-func (k *work) debounced(q queued) tea.Cmd {
-	wait := k.wait
+// debounced are checks that wait until nothing was typed for a moment. Those that
+// are asked for anew meanwhile come to nothing.
+func (k *work) debounced(qs []queued) tea.Cmd {
+	wait, ctx := k.wait, k.ctx
+	if len(qs) == 1 {
+		ctx = qs[0].ctx
+	}
 	return func() tea.Msg {
-		if !wait(q.ctx, typingPause) {
+		if !wait(ctx, typingPause) {
 			return nil
 		}
 		k.mu.Lock()
-		k.waiting = append(k.waiting, q)
+		for _, q := range qs {
+			if q.ctx.Err() == nil {
+				k.waiting = append(k.waiting, q)
+			}
+		}
 		k.mu.Unlock()
+		if cmds := k.checkers(); len(cmds) > 1 {
+			return tea.BatchMsg(cmds)
+		}
 		return k.checker()
 	}
 }
@@ -70,8 +83,11 @@ func (k *work) debounced(q queued) tea.Cmd {
 func (k *work) checkers() []tea.Cmd {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.waiting) > manyChecks && k.busy != nil && k.less == nil {
-		k.less = k.busy()
+	if len(k.waiting) > manyChecks && !k.many {
+		k.many = true
+		if k.busy != nil {
+			k.less = k.busy()
+		}
 	}
 	var cmds []tea.Cmd
 	for range min(len(k.waiting), k.places-k.checking) {
@@ -123,10 +139,31 @@ func (k *work) enter() bool {
 	return true
 }
 
+// leave gives a place back. Whoever leaves last when nothing waits has ended it.
 func (k *work) leave() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.checking--
+	k.left()
+}
+
+func (k *work) left() {
+	if k.checking--; k.checking > 0 || len(k.waiting) > 0 || !k.many {
+		return
+	}
+	k.many, k.ended = false, true
+	if k.less != nil {
+		k.less()
+		k.less = nil
+	}
+}
+
+// manyEnded says, once, that many checks have ended.
+func (k *work) manyEnded() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ended := k.ended
+	k.ended = false
+	return ended
 }
 
 // next is the check whose turn it is; when there is none, the place is given back.
@@ -134,12 +171,8 @@ func (k *work) next() (queued, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.waiting) == 0 {
-		k.checking--
 		k.waiting = nil
-		if k.less != nil {
-			k.less()
-			k.less = nil
-		}
+		k.left()
 		return queued{}, false
 	}
 	q := k.waiting[0]

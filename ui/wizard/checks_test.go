@@ -32,11 +32,17 @@ func (c *crowd) Run(_ context.Context, e flow.Effect, _ func(flow.Event)) flow.E
 // Ten thousand checks are done by as many workers as there are places, each
 // verdict is taken once, and a check that was replaced is not done.
 func TestChecksWaitTheirTurn(t *testing.T) {
+	for _, places := range []int{1, 3} {
+		t.Run(fmt.Sprint(places, " places"), func(t *testing.T) { checksWaitTheirTurn(t, places) })
+	}
+}
+
+func checksWaitTheirTurn(t *testing.T, places int) {
 	const n = 2000
 	runner := &crowd{}
 	k := newWork(t.Context(), runner, newWriter(t.Context()))
 	k.wait = func(context.Context, time.Duration) bool { return true }
-	k.places = 3
+	k.places = places
 	var busy, idle atomic.Int64
 	k.busy = func() func() {
 		busy.Add(1)
@@ -82,10 +88,10 @@ func TestChecksWaitTheirTurn(t *testing.T) {
 			t.Fatalf("the verdict on %s was taken %d times", id, taken[id])
 		}
 	}
-	if runner.most.Load() > 3 || runner.ran.Load() != n {
+	if runner.most.Load() > int64(places) || runner.ran.Load() != n {
 		t.Errorf("%d checks for %d slots, %d of them at once", runner.ran.Load(), n, runner.most.Load())
 	}
-	if k.checking != 0 || len(k.waiting) != 0 || len(k.newest) != 0 || busy.Load() != 1 || idle.Load() != 1 {
+	if k.checking != 0 || len(k.waiting) != 0 || len(k.newest) != 0 || busy.Load() != 1 || idle.Load() != 1 || !k.manyEnded() || k.manyEnded() {
 		t.Errorf("left behind: %d at work, %d waiting, %d known; busy %d times, idle %d", k.checking, len(k.waiting), len(k.newest), busy.Load(), idle.Load())
 	}
 }

@@ -73,19 +73,24 @@ func pause(ctx context.Context, d time.Duration) bool {
 // start makes the commands that run effects.
 func (k *work) start(effects []flow.Effect) tea.Cmd {
 	var cmds []tea.Cmd
+	var typed []queued // with the path of a CA come all checks below it: they wait as one
 	for _, e := range effects {
+		if c, ok := e.(flow.CheckSlot); ok {
+			if q := k.queue(c); c.Debounced {
+				typed = append(typed, q)
+			}
+			continue
+		}
 		cmds = append(cmds, k.one(e))
+	}
+	if len(typed) > 0 {
+		cmds = append(cmds, k.debounced(typed))
 	}
 	return tea.Batch(append(cmds, k.checkers()...)...)
 }
 
 func (k *work) one(e flow.Effect) tea.Cmd {
 	switch e := e.(type) {
-	case flow.CheckSlot:
-		if q := k.queue(e); e.Debounced {
-			return k.debounced(q)
-		}
-		return nil
 	case flow.Prepare:
 		k.cancelPrepare()
 		var ctx context.Context

@@ -119,7 +119,7 @@ func parsedAs(doc *material.Document) parseFunc {
 // bytes are copied: the flow clears its own when they are replaced, and that may
 // happen while the work runs.
 func (j *judge) verdict(sources map[flow.Field]flow.Source, slot topology.SlotID) func(parseFunc) (flow.Verdict, bool) {
-	a := j.Flow.Answers()
+	a := j.Flow.AnswersFor(slot)
 	maps.Copy(a.Sources, sources)
 	for f, s := range a.Sources {
 		s.Pasted = bytes.Clone(s.Pasted)

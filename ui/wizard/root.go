@@ -139,6 +139,9 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 		for _, e := range r.work.verdicts() {
 			cmds = append(cmds, r.answered(e))
 		}
+		if r.work.manyEnded() {
+			cmds = append(cmds, r.tidy())
+		}
 		return tea.Batch(cmds...)
 	case tickMsg:
 		r.ticking = false

@@ -487,9 +487,9 @@ func TestANewerCheckCancelsTheOneBefore(t *testing.T) {
 		contexts = append(contexts, ctx)
 		return ctx.Err() == nil
 	}
-	first := d.root.work.one(flow.CheckSlot{Slot: "kube/ca", Gen: 1, Debounced: true})
-	second := d.root.work.one(flow.CheckSlot{Slot: "kube/ca", Gen: 2, Debounced: true})
-	other := d.root.work.one(flow.CheckSlot{Slot: "etcd/ca", Gen: 3, Debounced: true})
+	first := d.root.work.start([]flow.Effect{flow.CheckSlot{Slot: "kube/ca", Gen: 1, Debounced: true}})
+	second := d.root.work.start([]flow.Effect{flow.CheckSlot{Slot: "kube/ca", Gen: 2, Debounced: true}})
+	other := d.root.work.start([]flow.Effect{flow.CheckSlot{Slot: "etcd/ca", Gen: 3, Debounced: true}})
 	if msg := first(); msg != nil {
 		t.Errorf("the older check went on: %v", msg)
 	}
