@@ -42,6 +42,8 @@ func Steps() []Step {
 }
 
 // Title is the step's name in the rail.
+//
+//go:noinline // many callers, none of them hot
 func (s Step) Title() string {
 	switch s {
 	case StepProfile:

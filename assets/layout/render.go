@@ -135,6 +135,7 @@ func newJob(r Request) (*job, error) {
 	return j, nil
 }
 
+//go:noinline // many callers, none of them hot
 func (j *job) has(layout string) bool { return slices.Contains(j.names, layout) }
 
 func (j *job) makers() []maker {

@@ -80,6 +80,8 @@ func tree(j *job) iter.Seq2[File, error] {
 // signsApart says whether a CA that is exchanged needs a file of its own for
 // those who sign with it: ca.crt holds two certificates meanwhile, and the
 // controller manager's signer takes no more than one.
+//
+//go:noinline // many callers, none of them hot
 func (j *job) signsApart(s *topology.Slot) bool {
 	return s.Kind == topology.CA && s.Files.Cert != "" && len(j.set.Also[s.Authority]) > 0 && slices.ContainsFunc(s.Consumers, signs)
 }

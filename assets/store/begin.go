@@ -310,6 +310,7 @@ func (tx *Tx) topDirs() []string {
 	return dirs
 }
 
+//go:noinline // many callers, none of them hot
 func (tx *Tx) warn(format string, args ...any) {
 	tx.warnings = append(tx.warnings, fmt.Sprintf(format, args...))
 }

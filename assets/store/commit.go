@@ -149,6 +149,7 @@ func (tx *Tx) commitFirst(ctx context.Context) error {
 	return nil
 }
 
+//go:noinline // many callers, none of them hot
 func pending(op, p string, err error, dir string) *Error {
 	return &Error{
 		Kind: Pending, Op: op, Path: p, Err: err, State: newIsWhole,

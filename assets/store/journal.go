@@ -255,4 +255,5 @@ func gone(root FS, name string) bool {
 	return !there && err == nil
 }
 
+//go:noinline // many callers, none of them hot
 func shownIn(dir, p string) string { return filepath.Join(dir, filepath.FromSlash(p)) }

@@ -102,6 +102,8 @@ func unread(doc *material.Document) bool {
 }
 
 // blocked says whether a defect of the form explains why nothing was found.
+//
+//go:noinline // many callers, none of them hot
 func blocked(doc *material.Document) bool {
 	return slices.ContainsFunc(doc.Problems, func(p material.Problem) bool {
 		row, ok := RuleByID(p.Rule)

@@ -38,6 +38,8 @@ func keyText(pub crypto.PublicKey) string {
 }
 
 // sameKey says whether two public keys are one.
+//
+//go:noinline // many callers, none of them hot
 func sameKey(a, b crypto.PublicKey) bool {
 	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && b != nil && k.Equal(b)

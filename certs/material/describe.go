@@ -237,6 +237,8 @@ var keyUsageNames = []struct {
 
 // KeyUsages names the key usages of a certificate as RFC 5280 does; none when
 // it has no such extension.
+//
+//go:noinline // many callers, none of them hot
 func KeyUsages(c *x509.Certificate) []string {
 	var out []string
 	for _, u := range keyUsageNames {

@@ -89,6 +89,8 @@ type Slot struct {
 }
 
 // RequiredNames are the names that a brought certificate must cover.
+//
+//go:noinline // many callers, none of them hot
 func (s *Slot) RequiredNames() []Name {
 	var out []Name
 	for _, n := range s.Names {

@@ -136,6 +136,7 @@ func (m *Model) lanesByRoot() []topology.AuthorityID {
 	return lanes
 }
 
+//go:noinline // many callers, none of them hot
 func (m *Model) authority(id topology.AuthorityID) *Node {
 	for _, n := range m.nodes {
 		if n.Kind == Authority && n.Authority == id {

@@ -64,6 +64,8 @@ func (b *pasteBox) open(f flow.Field) {
 }
 
 // drop forgets everything that was pasted.
+//
+//go:noinline // many callers, none of them hot
 func (b *pasteBox) drop() {
 	clear(b.data[:cap(b.data)])
 	b.sorted.clear()

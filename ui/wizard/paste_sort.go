@@ -19,6 +19,7 @@ type sortedPaste struct {
 	unplaced []string
 }
 
+//go:noinline // many callers, none of them hot
 func (p *sortedPaste) clear() {
 	if p != nil {
 		for _, d := range p.data {
