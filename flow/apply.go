@@ -10,6 +10,11 @@ import (
 // Apply takes one event and returns what is to be done for it. It never
 // refuses an event: one that makes no sense now changes nothing.
 func (s *State) Apply(e Event) []Effect {
+	switch e.(type) {
+	case Look, Progressed, Saved:
+	default:
+		s.changes++
+	}
 	switch e := e.(type) {
 	case Checked, Look, Progressed: // no answer changes, and they come by the thousand
 		return s.apply(e)
@@ -17,6 +22,7 @@ func (s *State) Apply(e Event) []Effect {
 		return append(s.apply(e), s.keysAhead()...)
 	case Looked: // comes each second, mostly with nothing
 		if len(e.Changed) == 0 && !e.Nodes {
+			s.changes--
 			return nil
 		}
 	}

@@ -188,6 +188,10 @@ func (s *State) stands(slot *topology.Slot, m topology.Mode) asked {
 // or how far something is.
 func (s *State) Revision() int { return s.revision }
 
+// Changes tells whether answers, verdicts or the set may have changed: it grows
+// with every event but those of how far something is.
+func (s *State) Changes() int { return s.changes }
+
 // Worst is the first of Blockers, found without making the others.
 func (s *State) Worst(step Step) (Blocker, bool) {
 	switch step {

@@ -41,6 +41,7 @@ type State struct {
 	due      map[topology.Mode][]*topology.Slot
 	applying bool
 	revision int
+	changes  int
 	newKeyed struct{ revision, n int } // newKeys, and one more than the revision that it is of
 	lookFrom [2]int                    // where the next look begins: among all slots, and among those with something against them
 	fillGen  int

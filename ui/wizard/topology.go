@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ var _ = register(flow.StepTopology, newTopology)
 type topologyScreen struct {
 	*Env
 	model *diagram.Model
-	known string // what the model was made of
+	known topologyStamp // what the model was made of
 	view  diagram.View
 	lines []diagram.Line
 	begun bool
@@ -63,7 +62,7 @@ func (s *topologyScreen) canAsk() bool {
 func newTopology(e *Env) Screen { return &topologyScreen{Env: e} }
 
 func (s *topologyScreen) Open() tea.Cmd {
-	s.known, s.full, s.find, s.export = "", false, nil, nil
+	s.model, s.full, s.find, s.export = nil, false, nil, nil
 	s.refresh()
 	return nil
 }
@@ -84,23 +83,15 @@ func (s *topologyScreen) refresh() {
 	s.relist(at)
 }
 
-// stamp tells states of the flow apart as far as this screen shows them.
-func (s *topologyScreen) stamp() string {
-	var b strings.Builder
-	p, err := s.Flow.Prepared()
+// topologyStamp tells states of the flow apart as far as this screen shows them.
+type topologyStamp struct {
+	changes     int
+	busy, prove bool
+}
+
+func (s *topologyScreen) stamp() topologyStamp {
 	progress, busy := s.Flow.Preparing()
-	fmt.Fprintf(&b, "%p %p %v %v %v", s.Flow.Topology(), p, err, busy, progress.Stage == "prove")
-	for _, c := range s.Flow.Topology().Components {
-		choice := s.Flow.Choices()[c.ID]
-		fmt.Fprintf(&b, " %s=%s,%v", c.ID, choice.Mode, choice.Intermediate)
-	}
-	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
-		for _, slot := range s.Flow.Due(m) {
-			v := s.Flow.Verdict(slot.ID)
-			fmt.Fprintf(&b, " %p%v%d", v.Pair, v.Pending, len(v.Findings))
-		}
-	}
-	return b.String()
+	return topologyStamp{s.Flow.Changes(), busy, progress.Stage == "prove"}
 }
 
 func (s *topologyScreen) lineID() string {
