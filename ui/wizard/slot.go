@@ -26,6 +26,7 @@ type slotScreen struct {
 	at     slotRow // the row under the cursor
 	atRow  int     // where it was found last
 	from   int     // first row of the list in view
+	tall   int     // rows of the list, as drawn last
 	scroll int     // first line of the verdict in view
 	deep   int     // how far the verdict can be scrolled, as drawn last
 	opened bool

@@ -148,7 +148,11 @@ func (s *slotScreen) Keys() []key.Binding {
 	if s.fix() != "" {
 		out = append(out, k.copy)
 	}
-	return append(out, k.pane, k.top, k.bottom)
+	out = append(out, k.pane)
+	if len(rows) > s.tall {
+		out = append(out, k.page)
+	}
+	return append(out, k.pageDown, k.top, k.bottom)
 }
 
 func (s *slotScreen) enterKey() key.Binding {
@@ -198,6 +202,10 @@ func (s *slotScreen) listKey(msg tea.KeyMsg) tea.Cmd {
 		s.move(-1)
 	case key.Matches(msg, k.down):
 		s.move(1)
+	case key.Matches(msg, k.page):
+		s.move(-max(2, s.tall-1))
+	case key.Matches(msg, k.pageDown):
+		s.move(max(2, s.tall-1))
 	case key.Matches(msg, k.top):
 		s.move(-len(rows))
 	case key.Matches(msg, k.bottom):

@@ -439,6 +439,28 @@ func TestTheListIsDrawnInEverySize(t *testing.T) {
 	}
 }
 
+// A folder may fill thousands of fields: a page is as many as are in view.
+func TestTheListGoesByPages(t *testing.T) {
+	files, _ := etcdFiles(t)
+	d := driveSlots(t, flow.StepCerts, allCerts, setup{}, files).size(80, 24).shows("etcd CA")
+	first, tall, last := d.slots().at, d.slots().tall, len(d.slots().rows())-1
+	at := func() int { return d.slots().selected(d.slots().rows()) }
+	start := at()
+	if last <= tall {
+		t.Fatalf("all %d rows are in view", last+1)
+	}
+	if d.press("pgdown"); at() < start+tall-2 || at() > start+tall {
+		t.Errorf("a page of %d rows led from row %d to %d", tall, start, at())
+	}
+	if d.press("pgdown", "pgdown", "pgdown"); at() != last {
+		t.Errorf("the last page ends at row %d of %d", at(), last)
+	}
+	if d.press("pgup", "pgup", "pgup", "pgup"); d.slots().at != first {
+		t.Errorf("back at row %d, want the first field", at())
+	}
+	d.press("?").shows("pgup/pgdn")
+}
+
 // TestLooksRunBesideTheLoop runs previews while the answers change under them,
 // for the race detector to watch.
 func TestLooksRunBesideTheLoop(t *testing.T) {

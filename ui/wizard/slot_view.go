@@ -102,6 +102,7 @@ func (s *slotScreen) listLines(w, h int) []string {
 		return styled(th, theme.Faint, wrap("Nothing is asked for here any more: enter goes on, esc goes back.", w))
 	}
 	i := s.selected(rows)
+	s.tall = h
 	s.from = window(s.from, i, len(rows), h)
 	if i > 0 && rows[i-1].kind == headingRow && s.from == i && h > 1 {
 		s.from-- // the name of the component belongs to its first field
