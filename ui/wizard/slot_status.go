@@ -192,3 +192,67 @@ func (s *slotScreen) pickHeading(f flow.Field) string {
 	}
 	return slot.Title + ": certificate, then key"
 }
+
+// problem is the next row behind the cursor that stands against going on, else
+// the next with a warning, else the row itself.
+func (s *slotScreen) problem() slotRow {
+	rows := s.rows()
+	i := s.selected(rows)
+	if i < 0 {
+		return s.at
+	}
+	asked := s.asked()
+	slots := s.worked().slots
+	for _, p := range []struct {
+		may func(slot int) bool // told quickly: most of many slots are good
+		is  func(flow.Field) bool
+	}{
+		{asked.Bad, func(f flow.Field) bool { return s.missing(f) || s.sign(f) == theme.BadSign }},
+		{asked.Warned, func(f flow.Field) bool { return s.sign(f) == theme.WarnSign }},
+	} {
+		for n := 1; n <= len(rows); n++ {
+			at := (i + n) % len(rows)
+			if r := rows[at]; r.kind == fieldRow && (slots[at] < 0 || p.may(slots[at])) && p.is(r.field) {
+				return r
+			}
+		}
+	}
+	return rows[i]
+}
+
+// sign is what is thought of a field.
+func (s *slotScreen) sign(f flow.Field) theme.Sign {
+	v := s.Flow.Verdict(f.Slot)
+	src := s.Flow.Source(f)
+	switch {
+	case src.Empty() && !s.filledElsewhere(f):
+		if s.needed(f) {
+			return theme.NoSign
+		}
+		return theme.AbsentSign
+	case v.Pending && len(v.Findings) == 0 && v.Pair == nil:
+		return theme.BusySign
+	}
+	return worstSign(s.about(f, v))
+}
+
+// about are the findings of a slot that concern one of its fields.
+func (s *slotScreen) about(f flow.Field, v flow.Verdict) []check.Finding {
+	var out []check.Finding
+	for _, finding := range v.Findings {
+		if s.aboutKey(f.Slot, finding) == (f.Part == flow.PartKey) {
+			out = append(out, finding)
+		}
+	}
+	return out
+}
+
+func worstSign(fs []check.Finding) theme.Sign {
+	switch check.Worst(fs) {
+	case check.Error:
+		return theme.BadSign
+	case check.Warning:
+		return theme.WarnSign
+	}
+	return theme.GoodSign
+}
