@@ -43,7 +43,7 @@ func curveOf(k *ecdsa.PublicKey) *curve {
 
 // create is x509.CreateCertificate: the same bytes, and the signature verified
 // as there. The leaves of a fleet are ECDSA with few extensions, and to encode
-// these by reflection was a quarter of what a certificate takes; all else goes
+// these by reflection was a fifth of what a certificate takes; all else goes
 // the usual way.
 func create(t, parent *x509.Certificate, pub crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {
 	signer, ok := key.(*ecdsa.PrivateKey)

@@ -33,19 +33,27 @@ func (o opened) OpenFile(name string, flag int, mode os.FileMode) (afero.File, e
 	return o.Fs.OpenFile(name, flag, mode)
 }
 
-// Thousands of slots may be judged with one set of answers: their CA is read
-// once for all of them, and anew for the next answers, so that a repair is seen.
-func TestACAIsReadOnceForAllThatItSigned(t *testing.T) {
-	w := world(t)
-	p := defaults(t)
-	made, err := install.Prepare(context.Background(), w, answers(t, p), nil, nil)
+// etcdSlots are what etcd asks for.
+var etcdSlots = []topology.SlotID{"etcd/ca", "etcd/server", "etcd/peer", "etcd/client"}
+
+// handedOver makes the set of a plan and puts its files into dir, as a person
+// has them.
+func handedOver(t *testing.T, w *install.World, p *plan.Plan, dir string) map[topology.SlotID]plan.Files {
+	t.Helper()
+	made, err := install.Prepare(t.Context(), w, answers(t, p), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	files := handed(t, made, dir)
+	return handed(t, made, dir)
+}
+
+// Thousands of slots may be judged with one set of answers: their CA is read
+// once for all of them, and anew for the next answers, so that a repair is seen.
+func TestACAIsReadOnceForAllThatItSigned(t *testing.T) {
+	w, p, dir := world(t), defaults(t), t.TempDir()
+	files := handedOver(t, w, p, dir)
 	certs := map[string]plan.Files{}
-	slots := []topology.SlotID{"etcd/ca", "etcd/server", "etcd/peer", "etcd/client"}
+	slots := etcdSlots
 	for _, id := range slots {
 		certs[id.Name()] = files[id]
 	}

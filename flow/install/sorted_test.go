@@ -17,15 +17,9 @@ import (
 // What a folder was sorted from is judged as it was read, under the name that
 // the field has; a file that was changed between is read again.
 func TestWhatWasSortedIsNotReadTwice(t *testing.T) {
-	w := world(t)
-	p := defaults(t)
-	made, err := install.Prepare(context.Background(), w, answers(t, p), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	files := handed(t, made, dir)
-	slots := []topology.SlotID{"etcd/ca", "etcd/server", "etcd/peer", "etcd/client"}
+	w, p, dir := world(t), defaults(t), t.TempDir()
+	files := handedOver(t, w, p, dir)
+	slots := etcdSlots
 	c := p.Components["etcd"]
 	c.Mode = topology.BringCerts
 	p.Components["etcd"] = c
