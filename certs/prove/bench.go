@@ -30,8 +30,9 @@ type bench struct {
 // loaded is one slot's certificate and key, or why a component would not start
 // with them.
 type loaded struct {
-	cert *tls.Certificate
-	err  error
+	cert  *tls.Certificate
+	shape shape
+	err   error
 }
 
 // The errors of slots that lack something to load.
@@ -114,7 +115,7 @@ func load(pair *certs.Pair) loaded {
 	if err != nil {
 		return loaded{err: err}
 	}
-	return loaded{cert: &cert}
+	return loaded{cert: &cert, shape: shapeOf(&cert)}
 }
 
 // each runs f for 0 to n-1 on that many goroutines and ends early with the

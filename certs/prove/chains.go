@@ -37,15 +37,20 @@ func (c *chains) lead(q question) bool {
 	return c.led[q]
 }
 
-// learn takes what a handshake has shown that worked.
-func (c *chains) learn(e *topology.Edge) {
+// learn takes a question that was answered with yes.
+func (c *chains) learn(q question) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.led[q] = true
+}
+
+// connected takes what a handshake has shown that worked.
+func (c *chains) connected(e *topology.Edge) {
 	if e.ServerCA != "" {
-		c.led[ofServer(e)] = true
+		c.learn(ofServer(e))
 	}
 	if e.ClientCA != "" {
-		c.led[ofClient(e)] = true
+		c.learn(ofClient(e))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,6 +43,10 @@ type Handshake struct {
 	Error   string          `json:"error,omitempty"`   // the component's own message
 	User    string          `json:"user,omitempty"`    // who the API server takes the client for
 	Groups  []string        `json:"groups,omitempty"`
+	// Alike is set where no handshake was made, of a cluster of many nodes: the edge
+	// whose handshakes show that connections of this kind work. What sets this
+	// one apart was looked at by itself: chains, names, keys, user.
+	Alike string `json:"alike,omitempty"`
 
 	// Of a failure, what Problem says, in its parts.
 	Blame topology.SlotID `json:"blame,omitempty"` // the slot whose certificate was refused
@@ -134,17 +139,42 @@ type between struct {
 
 func (p between) edges(ctx context.Context, in Input) ([]Handshake, error) {
 	jobs := p.client.jobs(versions)
+	speakers, err := p.kinds(ctx, in.Workers, jobs)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Handshake, len(jobs))
 	var mu sync.Mutex
 	done := 0
-	err := each(ctx, in.Workers, len(jobs), func(ctx context.Context, i int) {
-		out[i] = p.prove(ctx, jobs[i])
-		if in.Progress != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			done++
-			in.Progress(done, len(jobs))
+	try := func(which []int, one func(i int) Handshake) error {
+		return each(ctx, in.Workers, len(which), func(ctx context.Context, n int) {
+			out[which[n]] = one(which[n])
+			if in.Progress != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				done++
+				in.Progress(done, len(jobs))
+			}
+		})
+	}
+	var speak, follow []int
+	for i := range jobs {
+		if speakers[i] == nil {
+			speak = append(speak, i)
+		} else {
+			follow = append(follow, i)
 		}
+	}
+	if err := try(speak, func(i int) Handshake { return p.prove(ctx, jobs[i]) }); err != nil {
+		return nil, err
+	}
+	err = try(follow, func(i int) Handshake {
+		if !slices.ContainsFunc(speakers[i], func(s int) bool { return !out[s].OK }) {
+			if h, ok := p.like(jobs[i], out[speakers[i][0]]); ok {
+				return h
+			}
+		}
+		return p.prove(ctx, jobs[i])
 	})
 	if err != nil {
 		return nil, err
@@ -189,13 +219,18 @@ func (b *bench) postQuantum(e *topology.Edge) bool {
 	return shows(e.Server.Slot) || e.ClientCA != "" && shows(e.Client.Slot)
 }
 
-// prove makes one handshake and says how it went.
-func (p between) prove(ctx context.Context, j job) Handshake {
+// started is what is known of a handshake before it is made.
+func started(j job) Handshake {
 	e := j.edge
-	h := Handshake{
+	return Handshake{
 		Edge: e.ID, Client: e.Client.Slot, Server: e.Server.Slot,
 		Name: j.name.Value, Advised: j.name.Advised, Version: tls.VersionName(j.version),
 	}
+}
+
+// prove makes one handshake and says how it went.
+func (p between) prove(ctx context.Context, j job) Handshake {
+	h, e := started(j), j.edge
 	x := explainer{between: p, h: &h, edge: e}
 	client, server := p.client.slot(e.Client.Slot), p.server.slot(e.Server.Slot)
 	switch {

@@ -122,13 +122,17 @@ func Sample(t *topology.Topology) (tried, of int, all bool) {
 	return tried, max(tried, of), tried >= of && len(t.Nodes) <= maxNodes
 }
 
-// Sampled says Sample in words, "" when everything was tried.
-func Sampled(t *topology.Topology) string {
+// Sampled says in words what Sample and Made say of a proof, "" when everything was tried.
+func Sampled(t *topology.Topology, hs []Handshake) string {
 	tried, of, all := Sample(t)
 	if all {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d connections between %d nodes were tried, evenly spread; certificates of one kind are made alike", tried, of, len(t.Nodes))
+	words := fmt.Sprintf("%d of %d connections between %d nodes were tried, evenly spread", tried, of, len(t.Nodes))
+	if Made(hs) < len(hs) {
+		words += "; three of each kind by handshakes, and of those like them the chains, names, keys and users one by one"
+	}
+	return words
 }
 
 // Beyond are the openings that no edge asks for.
@@ -158,7 +162,7 @@ func (b *bench) knocker(client topology.SlotID, chains *chains) func(door) Openi
 	return func(d door) Opening {
 		err, tried := known[d.clientCA]
 		if !tried && !chains.lead(question{client, d.clientCA, x509.ExtKeyUsageClientAuth}) {
-			err = b.accepts(d.clientCA, client)
+			err = b.accepts(question{client, d.clientCA, x509.ExtKeyUsageClientAuth}, b)
 			known[d.clientCA] = err
 		}
 		o := Opening{Client: client, Server: d.server, Trust: d.clientCA}
@@ -179,23 +183,24 @@ func (b *bench) knocker(client topology.SlotID, chains *chains) func(door) Openi
 	}
 }
 
-// accepts is what a server does in its handshake with the client's
-// certificates (crypto/tls, processCertsFromClient); a test holds it against
-// real handshakes. etcd's check of the peer's address is left out: a thief
-// connects from where the key was, or sends a certificate without names.
-func (b *bench) accepts(a topology.AuthorityID, client topology.SlotID) error {
-	roots := b.pools[a]
+// accepts is what one side does in its handshake with the certificates that the other
+// shows (crypto/tls, processCertsFromClient and verifyServerCertificate), the
+// host's name apart; a test holds it against real handshakes. etcd's check of the
+// peer's address is left out: a thief connects from where the key was, or
+// sends a certificate without names.
+func (b *bench) accepts(q question, shows *bench) error {
+	roots := b.pools[q.trust]
 	if roots == nil {
-		return fmt.Errorf("the server trusts nobody: there is no certificate of the authority %s", a)
+		return fmt.Errorf("the server trusts nobody: there is no certificate of the authority %s", q.trust)
 	}
 	opts := x509.VerifyOptions{
 		Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: b.now,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		KeyUsages: []x509.ExtKeyUsage{q.usage},
 	}
-	for _, c := range b.set.Pairs[client].Certificates[1:] {
+	for _, c := range shows.set.Pairs[q.shown].Certificates[1:] {
 		opts.Intermediates.AddCert(c)
 	}
-	_, err := b.slot(client).leaf().Verify(opts)
+	_, err := shows.slot(q.shown).leaf().Verify(opts)
 	return err
 }
 

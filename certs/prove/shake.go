@@ -92,7 +92,7 @@ func (p between) shake(ctx context.Context, j job) (*tls.ConnectionState, verdic
 	p.chains.spare(j.edge, client, server)
 	seen, v := shake(ctx, client, server)
 	if v.err == nil {
-		p.chains.learn(j.edge)
+		p.chains.connected(j.edge)
 	}
 	return seen, v
 }

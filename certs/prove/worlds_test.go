@@ -196,11 +196,11 @@ func TestPeersAreHeldToTheirOwnAddresses(t *testing.T) {
 
 func TestManyNodesAreSampledAndItIsSaid(t *testing.T) {
 	small := worldOf(t, "kubernetes", nil, fleet(2, 2)...)
-	if s := Sampled(small); s != "" {
+	if s := Sampled(small, nil); s != "" {
 		t.Errorf("a small cluster: %q", s)
 	}
 	topo := worldOf(t, "kubernetes", nil, fleet(3, 300)...)
-	if s := Sampled(topo); !strings.Contains(s, "303 nodes") {
+	if s := Sampled(topo, nil); !strings.Contains(s, "303 nodes") {
 		t.Errorf("got %q", s)
 	}
 	if n := len(topo.Edges); n > 400 {

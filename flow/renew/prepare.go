@@ -142,7 +142,7 @@ func (j *Job) mixed(ctx context.Context, p *flow.Prepared) (*Mixed, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Handshakes += len(hs)
+		out.Handshakes += prove.Made(hs)
 		for _, h := range prove.Failed(hs) {
 			if !j.broken[connection(h)] {
 				h.Problem = way.words + h.Problem

@@ -43,7 +43,7 @@ func (m *maker) proved(stage int) string {
 	n, tokens := 0, 0
 	for _, p := range m.out.Proofs {
 		if max(p.Clients, p.Servers) == stage {
-			n += len(prove.Passed(p.Handshakes))
+			n += prove.Made(prove.Passed(p.Handshakes))
 			tokens += len(p.Tokens)
 		}
 	}
@@ -227,7 +227,7 @@ func (m *maker) overview(out string) []byte {
 	}
 	n := 0
 	for _, p := range m.out.Proofs {
-		n += len(prove.Passed(p.Handshakes))
+		n += prove.Made(prove.Passed(p.Handshakes))
 	}
 	fmt.Fprintf(&b, "\n%d handshakes proved it: each stage with itself, and with the one before it in both directions.\n", n)
 	if m.out.Pair == "" {

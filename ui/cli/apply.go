@@ -303,7 +303,10 @@ type fileJSON struct {
 }
 
 type handshakesJSON struct {
-	Total  int               `json:"total"`
+	Total int `json:"total"` // that were made
+	// Alike is how many connections of many nodes were like one that a handshake was
+	// made for, their chains, names, keys and users looked at one by one.
+	Alike  int               `json:"alike,omitempty"`
 	Failed []prove.Handshake `json:"failed"`
 	// Sampled says which connections of many nodes were tried; absent when all were.
 	Sampled string `json:"sampled,omitempty"`
@@ -342,8 +345,8 @@ func (a *app) applied(output string, p *flow.Prepared, r *flow.Receipt, dryRun b
 }
 
 func proofWords(p *flow.Prepared) string {
-	words := fmt.Sprintf("%d handshakes over %d connections proved it", len(p.Handshakes), len(p.Topology.Edges))
-	if sampled := prove.Sampled(p.Topology); sampled != "" {
+	words := fmt.Sprintf("%d handshakes over %d connections proved it", prove.Made(p.Handshakes), len(p.Topology.Edges))
+	if sampled := prove.Sampled(p.Topology, p.Handshakes); sampled != "" {
 		words += ": " + sampled
 	}
 	return words
@@ -388,8 +391,9 @@ func appliedSummary(p *flow.Prepared, r *flow.Receipt, dryRun bool, err error) a
 	if p != nil {
 		out.Findings = append(out.Findings, p.Findings...)
 		out.Notes = append(out.Notes, p.Notes...)
-		if out.Handshakes.Total = len(p.Handshakes); out.Handshakes.Total > 0 {
-			out.Handshakes.Sampled = prove.Sampled(p.Topology)
+		out.Handshakes.Total = prove.Made(p.Handshakes)
+		if out.Handshakes.Alike = len(p.Handshakes) - out.Handshakes.Total; len(p.Handshakes) > 0 {
+			out.Handshakes.Sampled = prove.Sampled(p.Topology, p.Handshakes)
 		}
 		out.Handshakes.Failed = append(out.Handshakes.Failed, prove.Failed(p.Handshakes)...)
 		out.Dir = p.Survey.Dir

@@ -106,7 +106,7 @@ func (a *app) proveFolder(c *cobra.Command, f *planFlags, dir, output string) er
 }
 
 func (a *app) matrix(output string, t *topology.Topology, m matrixJSON) error {
-	if s := prove.Sampled(t); s != "" {
+	if s := prove.Sampled(t, m.Handshakes); s != "" {
 		m.Notes = append(m.Notes, s)
 	}
 	m.OK = len(prove.Failed(m.Handshakes)) == 0 && len(m.Missing) == 0
@@ -145,8 +145,11 @@ func (a *app) printMatrix(t *topology.Topology, m matrixJSON) {
 	for _, n := range m.Notes {
 		a.printf("note: %s\n", n)
 	}
-	failed := len(prove.Failed(m.Handshakes))
-	a.printf("\n%d handshakes, %d failed\n", len(m.Handshakes), failed)
+	made, failed := prove.Made(m.Handshakes), len(prove.Failed(m.Handshakes))
+	a.printf("\n%d handshakes, %d failed\n", made, failed)
+	if alike := len(m.Handshakes) - made; alike > 0 {
+		a.printf("%d more like them, whose chains, names, keys and users were looked at one by one\n", alike)
+	}
 }
 
 // edgeLines are the handshakes of one edge, one line for each name, both
@@ -207,6 +210,9 @@ func nameLines(hs []prove.Handshake) []string {
 		if len(h.Groups) > 0 {
 			line += fmt.Sprintf(" in %s", untrusted.Text(strings.Join(h.Groups, ", ")))
 		}
+	}
+	if h.Alike != "" {
+		line += fmt.Sprintf("  like %s", untrusted.Text(h.Alike))
 	}
 	out := []string{line}
 	if !ok {

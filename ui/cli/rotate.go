@@ -227,7 +227,7 @@ func rotationAsJSON(out *rotate.Rotation) rotationJSON {
 		j.Stages = append(j.Stages, rotationStageJSON{Dir: s.Dir, Title: s.Title, Files: len(s.Files), Changed: append([]string{}, s.Changed...)})
 	}
 	for _, p := range out.Proofs {
-		j.Proofs = append(j.Proofs, rotationProofJSON{p.Clients, p.Servers, len(p.Handshakes), len(p.Tokens), append([]prove.Handshake{}, prove.Failed(p.Handshakes)...)})
+		j.Proofs = append(j.Proofs, rotationProofJSON{p.Clients, p.Servers, prove.Made(p.Handshakes), len(p.Tokens), append([]prove.Handshake{}, prove.Failed(p.Handshakes)...)})
 	}
 	return j
 }
@@ -271,7 +271,7 @@ func (a *app) printRotation(f *rotateFlags, out *rotate.Rotation, receipt *flow.
 	}
 	hs, tokens := 0, 0
 	for _, p := range out.Proofs {
-		hs += len(prove.Passed(p.Handshakes))
+		hs += prove.Made(prove.Passed(p.Handshakes))
 		tokens += len(p.Tokens)
 	}
 	a.printf("%d handshakes proved it: each stage with itself, and with the one before it both ways\n", hs)

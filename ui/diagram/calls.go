@@ -23,6 +23,7 @@ func (b *builder) calls() {
 		all = append(all, c.Proof)
 	}
 	b.m.Proof = together(all)
+	b.m.alike = prove.Made(b.in.Handshakes) < len(b.in.Handshakes)
 	for _, n := range b.m.byID {
 		if n.Kind != Leaf {
 			continue

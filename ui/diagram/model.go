@@ -49,6 +49,7 @@ type Model struct {
 	rest     *rest   // what an outline leaves out; nil when nothing
 	byID     map[string]*Node
 	problems []*Node
+	alike    bool    // calls were proved by others of their kind
 	groups   []*Call // the calls, those of one edge of the profile together
 	grouping *grouping
 	lanes    []topology.AuthorityID // in the profile's order

@@ -134,6 +134,9 @@ func (m *Model) Legend() string {
 func (m *Model) ProofWords() string {
 	switch m.Proof {
 	case Proved:
+		if m.alike {
+			return "all " + m.countCalls() + " proved, each kind by real handshakes"
+		}
 		return "all " + m.countCalls() + " proved by real handshakes"
 	case Failed:
 		failed := 0

@@ -428,8 +428,8 @@ func (s *session) review() error {
 	}
 	s.say("%d files will be in %s: %d new, %d replaced, %d removed, %d unchanged.", p.Count(), untrusted.Text(p.Survey.Dir).Max(1000),
 		counts[flow.Added], counts[flow.Overwrite]+counts[flow.Takeover], counts[flow.Remove], counts[flow.Same])
-	if sampled := prove.Sampled(p.Topology); sampled != "" {
-		s.say("%d handshakes proved it: %s.", len(p.Handshakes), sampled)
+	if sampled := prove.Sampled(p.Topology, p.Handshakes); sampled != "" {
+		s.say("%d handshakes proved it: %s.", prove.Made(p.Handshakes), sampled)
 	} else {
 		s.say("All %d connections were proved by %d handshakes.", len(p.Topology.Edges), len(p.Handshakes))
 	}

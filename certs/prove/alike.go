@@ -1,0 +1,150 @@
+package prove
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+
+	"certwright/certs/topology"
+)
+
+// Of many nodes a handshake is made for the first, the middle and the last
+// connection of each kind. The others of the kind differ from those in what can
+// be looked at one by one: that each side's certificates lead where the other
+// trusts, that the server's are for the name that is dialled, that each side's key
+// is its certificate's, and who the server takes the client for. Where one of these does not hold, or
+// one of the kind's handshakes failed, the connection gets a handshake of its
+// own, and crypto/tls says why.
+
+// kind is what a handshake comes to depend on beside that.
+type kind struct {
+	edge               string // the profile's
+	serverCA, clientCA topology.AuthorityID
+	version            uint16
+	name               string // "", "IP" or "DNS"
+	server, client     shape
+}
+
+// shape is a digest of what a slot's certificates are apart from whose they
+// are: of which algorithms, for which uses, of about which size, and under which
+// CAs. It is zero where nothing is shown.
+type shape [sha256.Size]byte
+
+func shapeOf(c *tls.Certificate) shape {
+	leaf := c.Leaf
+	d := sha256.New()
+	fmt.Fprintln(d, key(leaf), leaf.SignatureAlgorithm, leaf.Version, len(leaf.Raw)/4096,
+		leaf.KeyUsage, leaf.ExtKeyUsage, leaf.UnknownExtKeyUsage, leaf.BasicConstraintsValid, leaf.IsCA)
+	for _, e := range leaf.Extensions {
+		fmt.Fprintln(d, e.Id, e.Critical)
+	}
+	for _, above := range c.Certificate[1:] {
+		fmt.Fprintln(d, len(above))
+		d.Write(above)
+	}
+	return shape(d.Sum(nil))
+}
+
+// kind of a connection; false where one side has nothing that it could show.
+func (p between) kind(j job) (kind, bool) {
+	e := j.edge
+	k := kind{edge: e.Base, serverCA: e.ServerCA, clientCA: e.ClientCA, version: j.version}
+	if k.edge == "" {
+		k.edge = e.ID
+	}
+	switch {
+	case j.name.Value == "":
+	case net.ParseIP(j.name.Value) != nil:
+		k.name = "IP"
+	default:
+		k.name = "DNS"
+	}
+	server, client := p.server.slot(e.Server.Slot), p.client.slot(e.Client.Slot)
+	k.server = server.shape
+	if e.ClientCA != "" {
+		k.client = client.shape
+	}
+	return k, server.cert != nil && (e.ClientCA == "" || client.cert != nil)
+}
+
+// kinds finds for each job the handshakes that speak for it, none where it
+// gets its own.
+func (p between) kinds(ctx context.Context, workers int, jobs []job) ([][]int, error) {
+	speakers := make([][]int, len(jobs))
+	if len(p.client.set.Topology.Nodes) <= maxNodes {
+		return speakers, nil
+	}
+	of := make([]*kind, len(jobs))
+	err := each(ctx, workers, len(jobs), func(_ context.Context, i int) {
+		if k, ok := p.kind(jobs[i]); ok {
+			of[i] = &k
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	members := map[kind][]int{}
+	for i, k := range of {
+		if k != nil {
+			members[*k] = append(members[*k], i)
+		}
+	}
+	for _, all := range members {
+		if len(all) <= 3 {
+			continue
+		}
+		three := []int{all[0], all[len(all)/2], all[len(all)-1]}
+		for n, i := range all {
+			if n != 0 && n != len(all)/2 && n != len(all)-1 {
+				speakers[i] = three
+			}
+		}
+	}
+	return speakers, nil
+}
+
+// like is a connection that others speak for, once what sets it apart is looked
+// at; false when something of that does not hold.
+func (p between) like(j job, other Handshake) (Handshake, bool) {
+	h, e := started(j), j.edge
+	h.Alike = other.Edge
+	if e.ServerCA != "" {
+		shown := p.server.slot(e.Server.Slot).leaf()
+		if !p.leads(ofServer(e), p.client, p.server) || h.Name != "" && shown.VerifyHostname(h.Name) != nil {
+			return h, false
+		}
+	}
+	var seen tls.ConnectionState
+	if e.ClientCA != "" {
+		if !p.leads(ofClient(e), p.server, p.client) {
+			return h, false
+		}
+		seen.PeerCertificates = []*x509.Certificate{p.client.slot(e.Client.Slot).leaf()}
+	}
+	if (explainer{between: p, h: &h, edge: e}).identity(&seen) != nil {
+		return h, false
+	}
+	h.OK = true
+	return h, true
+}
+
+// leads says whether one side's certificates lead to what the other trusts.
+func (p between) leads(q question, verifier, shows *bench) bool {
+	if p.chains.lead(q) {
+		return true
+	}
+	if verifier.accepts(q, shows) != nil {
+		return false
+	}
+	p.chains.learn(q)
+	return true
+}
+
+// Made is how many of the connections a handshake was made for; the others are like
+// one of those.
+func Made(hs []Handshake) int {
+	return len(pick(hs, func(h Handshake) bool { return h.Alike == "" }))
+}
