@@ -93,6 +93,8 @@ const (
 	usageFrom = 36 // server, client, both
 	glyphFrom = 56 // ◆ ◇ •, and the usages in full
 	daysWidth = 6
+
+	usageWidth = 8 // of its column, before the usages are there in full
 )
 
 // Rows draws a window of the lines: never more than Height rows, each at most
@@ -192,7 +194,7 @@ func rightColumns(l Line, n *Node, o RowOptions, g *glyphs) Row {
 	var r Row
 	text, endRole := ending(n)
 	if o.Width >= usageFrom {
-		width := 8
+		width := usageWidth
 		if o.Width >= glyphFrom {
 			width = 18
 		}
@@ -218,6 +220,9 @@ func rightColumns(l Line, n *Node, o RowOptions, g *glyphs) Row {
 func usageText(l Line, n *Node, long bool, g *glyphs) string {
 	if l.closed {
 		text := plural(n.leaves, "cert")
+		if !long && len(text) > usageWidth {
+			return theme.Number(n.leaves) // a word that is cut says less than none
+		}
 		for _, m := range topology.Modes() {
 			if count := n.modes[m]; long && count > 0 && m != n.Mode {
 				text += ", " + theme.Number(count) + " " + m.Letter()

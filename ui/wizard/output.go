@@ -86,7 +86,7 @@ func (o *output) less(frame string) (string, bool) {
 	parts := strings.Split(strings.TrimPrefix(body, "\r"), "\n")
 	whole := o.stale || len(o.rows) != len(parts)
 	rows := make([]outRow, len(parts))
-	pen := outPen{x: -1, width: o.width}
+	ways := outWays{{x: -1, width: o.width}}
 	for i, part := range parts {
 		part = strings.TrimSuffix(part, "\r")
 		var old *outRow
@@ -101,19 +101,11 @@ func (o *output) less(frame string) (string, bool) {
 		default:
 			rows[i] = *old
 		}
-		switch {
-		case whole, old.raw != rows[i].raw && !old.plain:
-			pen.row(i, rows[i])
-		case old.raw == rows[i].raw:
-		case !rows[i].plain:
-			pen.raw(i, rows[i].raw)
-		default:
-			pen.changes(i, old.cells, rows[i].cells)
+		if whole {
+			old = nil
 		}
+		ways = ways.row(i, old, rows[i])
 	}
 	o.rows, o.stale = rows, false
-	if len(pen.b) > 0 {
-		pen.style(outStyle{})
-	}
-	return string(pen.b), true
+	return ways.end(), true
 }
