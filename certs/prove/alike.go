@@ -11,13 +11,13 @@ import (
 	"certwright/certs/topology"
 )
 
-// Of many nodes a handshake is made for the first, the middle and the last
-// connection of each kind. The others of the kind differ from those in what can
-// be looked at one by one: that each side's certificates lead where the other
-// trusts, that the server's are for the name that is dialled, that each side's key
-// is its certificate's, and who the server takes the client for. Where one of these does not hold, or
-// one of the kind's handshakes failed, the connection gets a handshake of its
-// own, and crypto/tls says why.
+// Of many nodes one connection of each kind is made, of one kind the first, of the
+// next one in the middle, then the last. The others of a kind differ from it in
+// what can be looked at one by one: that each side's certificates lead where the
+// other trusts, that the server's are for the name that is dialled, that each
+// side's key is its certificate's, and who the server takes the client for.
+// Where one of these does not hold, or the handshake of the kind failed, the
+// connection gets a handshake of its own, and crypto/tls says why.
 
 // kind is what a handshake comes to depend on beside that.
 type kind struct {
@@ -70,12 +70,15 @@ func (p between) kind(j job) (kind, bool) {
 	return k, server.cert != nil && (e.ClientCA == "" || client.cert != nil)
 }
 
-// kinds finds for each job the handshakes that speak for it, none where it
-// gets its own.
-func (p between) kinds(ctx context.Context, workers int, jobs []job) ([][]int, error) {
-	speakers := make([][]int, len(jobs))
+// speakers finds for each job the one whose handshake speaks for it: itself
+// where it gets its own.
+func (p between) speakers(ctx context.Context, workers int, jobs []job) ([]int, error) {
+	out := make([]int, len(jobs))
+	for i := range jobs {
+		out[i] = i
+	}
 	if len(p.client.set.Topology.Nodes) <= maxNodes {
-		return speakers, nil
+		return out, nil
 	}
 	of := make([]*kind, len(jobs))
 	err := each(ctx, workers, len(jobs), func(_ context.Context, i int) {
@@ -86,24 +89,24 @@ func (p between) kinds(ctx context.Context, workers int, jobs []job) ([][]int, e
 	if err != nil {
 		return nil, err
 	}
+	var order []kind
 	members := map[kind][]int{}
 	for i, k := range of {
-		if k != nil {
-			members[*k] = append(members[*k], i)
-		}
-	}
-	for _, all := range members {
-		if len(all) <= 3 {
+		if k == nil {
 			continue
 		}
-		three := []int{all[0], all[len(all)/2], all[len(all)-1]}
-		for n, i := range all {
-			if n != 0 && n != len(all)/2 && n != len(all)-1 {
-				speakers[i] = three
-			}
+		if members[*k] == nil {
+			order = append(order, *k)
+		}
+		members[*k] = append(members[*k], i)
+	}
+	for n, k := range order {
+		all := members[k]
+		for _, i := range all {
+			out[i] = all[(len(all)-1)*(n%3)/2]
 		}
 	}
-	return speakers, nil
+	return out, nil
 }
 
 // like is a connection that others speak for, once what sets it apart is looked

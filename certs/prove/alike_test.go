@@ -16,7 +16,7 @@ import (
 	"certwright/certs/topology"
 )
 
-func TestOfManyNodesThreeOfAKindAreMade(t *testing.T) {
+func TestOfManyNodesOneOfAKindIsMade(t *testing.T) {
 	set := issued(t, worldOf(t, "kubernetes", nil, fleet(3, 40)...))
 	hs := edges(t, set)
 	if failed := Failed(hs); len(failed) > 0 {
@@ -37,7 +37,7 @@ func TestOfManyNodesThreeOfAKindAreMade(t *testing.T) {
 			t.Errorf("no handshake was made for %s", base)
 		}
 	}
-	if n := Made(hs); n > len(hs)/3 {
+	if n := Made(hs); n > len(hs)/8 {
 		t.Errorf("%d of %d connections have a handshake", n, len(hs))
 	}
 	small := edges(t, issued(t, worldOf(t, "kubernetes", nil, fleet(3, 5)...)))

@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,8 +43,8 @@ type Handshake struct {
 	User    string          `json:"user,omitempty"`    // who the API server takes the client for
 	Groups  []string        `json:"groups,omitempty"`
 	// Alike is set where no handshake was made, of a cluster of many nodes: the edge
-	// whose handshakes show that connections of this kind work. What sets this
-	// one apart was looked at by itself: chains, names, keys, user.
+	// whose handshake shows that connections of this kind work. What sets this
+	// one apart was looked at by itself: chains, name, keys, user.
 	Alike string `json:"alike,omitempty"`
 
 	// Of a failure, what Problem says, in its parts.
@@ -138,8 +137,11 @@ type between struct {
 }
 
 func (p between) edges(ctx context.Context, in Input) ([]Handshake, error) {
+	if err := p.load(ctx, in.Workers); err != nil {
+		return nil, err
+	}
 	jobs := p.client.jobs(versions)
-	speakers, err := p.kinds(ctx, in.Workers, jobs)
+	speaker, err := p.speakers(ctx, in.Workers, jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -157,20 +159,20 @@ func (p between) edges(ctx context.Context, in Input) ([]Handshake, error) {
 			}
 		})
 	}
-	var speak, follow []int
+	var own, others []int
 	for i := range jobs {
-		if speakers[i] == nil {
-			speak = append(speak, i)
+		if speaker[i] == i {
+			own = append(own, i)
 		} else {
-			follow = append(follow, i)
+			others = append(others, i)
 		}
 	}
-	if err := try(speak, func(i int) Handshake { return p.prove(ctx, jobs[i]) }); err != nil {
+	if err := try(own, func(i int) Handshake { return p.prove(ctx, jobs[i]) }); err != nil {
 		return nil, err
 	}
-	err = try(follow, func(i int) Handshake {
-		if !slices.ContainsFunc(speakers[i], func(s int) bool { return !out[s].OK }) {
-			if h, ok := p.like(jobs[i], out[speakers[i][0]]); ok {
+	err = try(others, func(i int) Handshake {
+		if s := out[speaker[i]]; s.OK {
+			if h, ok := p.like(jobs[i], s); ok {
 				return h
 			}
 		}
@@ -180,6 +182,15 @@ func (p between) edges(ctx context.Context, in Input) ([]Handshake, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// load loads what both sides show, on all cores.
+func (p between) load(ctx context.Context, workers int) error {
+	edges := p.client.set.Topology.Edges
+	return each(ctx, workers, len(edges), func(_ context.Context, i int) {
+		p.client.slot(edges[i].Client.Slot)
+		p.server.slot(edges[i].Server.Slot)
+	})
 }
 
 // job is one handshake to be made.

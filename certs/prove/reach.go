@@ -130,7 +130,7 @@ func Sampled(t *topology.Topology, hs []Handshake) string {
 	}
 	words := fmt.Sprintf("%d of %d connections between %d nodes were tried, evenly spread", tried, of, len(t.Nodes))
 	if Made(hs) < len(hs) {
-		words += "; three of each kind by handshakes, and of those like them the chains, names, keys and users one by one"
+		words += "; each kind by a handshake, and of those like it the chains, names, keys and users one by one"
 	}
 	return words
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"certwright/assets/layout"
 	"certwright/assets/store"
@@ -82,22 +83,19 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 // stage puts all files into the transaction. Those of many nodes are made on the
 // way: one that does not pass its check takes everything back.
 func stage(ctx context.Context, tx *store.Tx, p *flow.Prepared, progress func(flow.Progress)) error {
-	r := restOf(p)
+	add := func(f layout.File) error { return tx.Add(storeFile(f)) }
+	if r := restOf(p); r != nil {
+		first := slices.Clone(p.Files)
+		first = slices.DeleteFunc(first, func(f layout.File) bool { return f.Path == layout.NextStepsFile }) // comes last, when all that it counts was made
+		return r.stream(ctx, first, add, progress)
+	}
 	for i, f := range p.Files {
-		if r != nil && f.Path == layout.NextStepsFile {
-			continue // comes last, when all that it counts was made
-		}
-		if err := tx.Add(storeFile(f)); err != nil {
+		if err := add(f); err != nil {
 			return err
 		}
-		if r == nil {
-			progress(flow.Progress{Stage: "stage", Item: f.Path, Done: i + 1, Total: len(p.Files)})
-		}
+		progress(flow.Progress{Stage: "stage", Item: f.Path, Done: i + 1, Total: len(p.Files)})
 	}
-	if r == nil {
-		return nil
-	}
-	return r.stream(ctx, func(f layout.File) error { return tx.Add(storeFile(f)) }, progress)
+	return nil
 }
 
 func unchanged(w *World, p *flow.Prepared) error {

@@ -165,10 +165,10 @@ func nodeOf(path string) string {
 }
 
 // stream makes everything and hands each file to add, from the caller's
-// goroutine. It ends at the first error, which is a *Refusal where a check does
+// goroutine, those of first while the workers are at the first nodes. It ends at the first error, which is a *Refusal where a check does
 // not pass; add must be able to take back what it was given. Last comes
 // NEXT-STEPS.md, which counts what was made.
-func (r *rest) stream(ctx context.Context, add func(layout.File) error, progress func(flow.Progress)) error {
+func (r *rest) stream(ctx context.Context, first []layout.File, add func(layout.File) error, progress func(flow.Progress)) error {
 	r.ends, r.kept, r.anew = map[topology.SlotID]map[string]layout.End{}, 0, nil
 	workers := cmp.Or(r.w.Workers, issue.Cores())
 	group, ctx := errgroup.WithContext(ctx)
@@ -194,7 +194,7 @@ func (r *rest) stream(ctx context.Context, add func(layout.File) error, progress
 		})
 	}
 	go func() { running.Wait(); close(made) }()
-	err := r.take(ctx, made, add, progress)
+	err := r.take(ctx, first, made, add, progress)
 	if err != nil {
 		group.Go(func() error { return err })
 		for range made { //nolint:revive // lets the workers end
@@ -220,9 +220,14 @@ type part struct {
 }
 
 // take hands over what was made.
-func (r *rest) take(ctx context.Context, made <-chan part, add func(layout.File) error, progress func(flow.Progress)) error {
+func (r *rest) take(ctx context.Context, first []layout.File, made <-chan part, add func(layout.File) error, progress func(flow.Progress)) error {
 	done := 0
 	progress(flow.Progress{Stage: "nodes", Total: len(r.nodes)}) // the pace is counted from here
+	for _, f := range first {
+		if err := add(f); err != nil {
+			return err
+		}
+	}
 	for p := range made {
 		for _, f := range p.files {
 			if err := add(f); err != nil {
@@ -332,5 +337,5 @@ func Rehearse(ctx context.Context, p *flow.Prepared, progress func(flow.Progress
 		return nil
 	}
 	defer spend(r.w.Earlier)()
-	return r.stream(ctx, func(layout.File) error { return nil }, progress)
+	return r.stream(ctx, nil, func(layout.File) error { return nil }, progress)
 }
