@@ -78,7 +78,7 @@ type Tx struct {
 // Commit. The caller must call Commit or Abort.
 func Begin(ctx context.Context, fsys FS, dir string, o Options) (*Tx, error) {
 	tx := &Tx{
-		fsys: fsys, o: o, durable: true, ledger: newLedger(o.Files), exact: map[made]bool{}, mounts: map[string]bool{}, opened: map[string]bool{},
+		fsys: fsys, o: o, durable: true, exact: map[made]bool{}, mounts: map[string]bool{}, opened: map[string]bool{},
 	}
 	if err := tx.begin(ctx, dir); err != nil {
 		tx.close()
@@ -122,6 +122,11 @@ func (tx *Tx) begin(ctx context.Context, dir string) error {
 	if err := tx.look(ctx); err != nil {
 		return err
 	}
+	var before *ledger
+	if m := tx.existing.Manifest; m != nil {
+		before = m.Files.ledger()
+	}
+	tx.ledger = newLedger(tx.o.Files, before)
 	return tx.makeStage()
 }
 
@@ -322,7 +327,7 @@ func (tx *Tx) Existing() *Existing { return tx.existing }
 // were added: kept ones, and those that certwright did not make.
 func (tx *Tx) Staying() []string {
 	var paths []string
-	for _, f := range tx.existing.Files {
+	for f := range tx.existing.Files() {
 		if f.Status != Missing && !tx.ledger.has(f.Path) && f.Entry == nil || tx.ledger.in(f.Path, carried) {
 			paths = append(paths, f.Path)
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"io/fs"
+	"iter"
 	"path"
 	"path/filepath"
 	"slices"
@@ -32,38 +33,61 @@ type Change struct {
 	Modified bool // somebody changed the old file since it was written
 }
 
-// Changes tells what writing the files would do, sorted by path. manifest.json
-// is not listed.
-func (e *Existing) Changes(files []Planned) []Change {
-	changes := make([]Change, 0, len(files))
-	planned := make(map[string]bool, len(files))
-	for _, p := range files {
-		planned[p.Path] = true
-		c := Change{Path: p.Path, What: e.what(p), Mode: p.Mode, Size: p.Size}
-		if f := e.index[p.Path]; f != nil && f.Status != Missing {
-			c.OldMode, c.OldSize, c.Modified = f.Mode, f.Size, f.Status == Modified
+// Changes tells what writing the files would do, by path. manifest.json is not
+// among them. Of the files of a fleet few may be planned yet, and all the others
+// would be removed: they are told one at a time.
+func (e *Existing) Changes(files []Planned) iter.Seq[Change] {
+	planned := slices.Clone(files)
+	sort.SliceStable(planned, func(i, j int) bool { return planned[i].Path < planned[j].Path })
+	return func(yield func(Change) bool) {
+		next := 0
+		until := func(p string) bool { // the planned ones up to a path
+			for ; next < len(planned) && planned[next].Path <= p; next++ {
+				if !yield(e.change(planned[next])) {
+					return false
+				}
+			}
+			return true
 		}
-		changes = append(changes, c)
-	}
-	for _, f := range e.Files {
-		if f.Entry != nil && f.Status != Missing && !planned[f.Path] {
-			changes = append(changes, Change{
-				Path: f.Path, What: Remove, OldMode: f.Mode, OldSize: f.Size, Modified: f.Status == Modified,
-			})
+		for _, i := range e.numbers() {
+			p := e.Manifest.Files.of.path(int(i))
+			before := next
+			if !until(p) {
+				return
+			}
+			if next > before && planned[next-1].Path == p || e.listed[i].status == isMissing {
+				continue
+			}
+			f := e.found(int(i))
+			if !yield(Change{Path: p, What: Remove, OldMode: f.Mode, OldSize: f.Size, Modified: f.Status == Modified}) {
+				return
+			}
+		}
+		for _, p := range planned[next:] {
+			if !yield(e.change(p)) {
+				return
+			}
 		}
 	}
-	sort.Slice(changes, func(i, j int) bool { return changes[i].Path < changes[j].Path })
-	return changes
+}
+
+// change is what would happen to a planned file.
+func (e *Existing) change(p Planned) Change {
+	c := Change{Path: p.Path, What: e.what(p), Mode: p.Mode, Size: p.Size}
+	if f := e.find(p.Path); f != nil && f.Status != Missing {
+		c.OldMode, c.OldSize, c.Modified = f.Mode, f.Size, f.Status == Modified
+	}
+	return c
 }
 
 // what compares one planned file to what is in its place.
 func (e *Existing) what(p Planned) What {
 	for dir := path.Dir(p.Path); dir != "."; dir = path.Dir(dir) {
-		if f := e.index[dir]; f != nil && f.Status != Missing {
+		if e.there(dir) {
 			return Blocked // a file or a link where a directory is needed
 		}
 	}
-	f := e.index[p.Path]
+	f := e.find(p.Path)
 	switch {
 	case f == nil || f.Status == Missing:
 		if e.root != nil && e.State != Absent {
@@ -130,8 +154,8 @@ func Check(fsys FS, dir string) (*Drift, error) {
 		Manifest: e.Manifest, Changed: e.With(Modified), Missing: e.With(Missing),
 		Loosened: e.With(Loosened), Extra: e.With(Extra), Backups: e.Backups, Pending: e.State == Interrupted,
 	}
-	for _, f := range e.Manifest.Files {
-		for dir := path.Dir(f.Path); ; dir = path.Dir(dir) {
+	for _, f := range e.Manifest.Files.All() {
+		for dir := path.Dir(f.Path); len(e.loose) > 0; dir = path.Dir(dir) {
 			if e.loose[dir] {
 				d.Loosened = append(d.Loosened, dir)
 				delete(e.loose, dir)

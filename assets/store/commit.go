@@ -95,13 +95,13 @@ func (tx *Tx) newManifest() *Manifest {
 func (tx *Tx) count() *Result {
 	r := &Result{
 		Dir: tx.place.dir, Recovered: tx.recovery, Bytes: tx.bytes,
-		Files: len(tx.ledger.lines) - tx.ledger.count(unlisted), Same: tx.ledger.count(kept), Removed: len(tx.removals()),
+		Files: len(tx.ledger.refs) - tx.ledger.count(unlisted), Same: tx.ledger.count(kept), Removed: len(tx.removals()),
 	}
-	if r.New = tx.ledger.count(written); len(tx.existing.index) == 0 {
-		return r
+	if r.New = tx.ledger.count(written); tx.place.name != "" {
+		return r // nothing was there
 	}
 	for _, i := range tx.ledger.with(written) {
-		if f := tx.existing.index[tx.ledger.path(int(i))]; f != nil && f.Status != Missing {
+		if tx.existing.there(tx.ledger.path(int(i))) {
 			r.Overwritten++
 		}
 	}
@@ -110,12 +110,12 @@ func (tx *Tx) count() *Result {
 }
 
 // removals are the files of the old set that the new one does not have.
-func (tx *Tx) removals() []*Found {
-	var gone []*Found
-	for i := range tx.existing.Files {
-		f := &tx.existing.Files[i]
-		if f.Entry != nil && f.Status != Missing && !tx.ledger.in(f.Path, kept|written) {
-			gone = append(gone, f)
+func (tx *Tx) removals() []Found {
+	var gone []Found
+	e := tx.existing
+	for _, i := range e.numbers() {
+		if e.listed[i].status != isMissing && !tx.ledger.in(e.Manifest.Files.of.path(int(i)), kept|written) {
+			gone = append(gone, e.found(int(i)))
 		}
 	}
 	return gone
@@ -280,7 +280,7 @@ func (tx *Tx) undoCopies(j *journal) error {
 			return failed("examine", shown, err)
 		case !info.Mode().IsRegular():
 			return refused(shown, "move it away", "%s is in the way", typeName(info.Mode()))
-		case tx.existing.index[s.Path] == nil && s.Path != ManifestName:
+		case tx.existing.find(s.Path) == nil && s.Path != ManifestName:
 			return refused(shown, "run again", "appeared meanwhile, or has the name of another file in other case")
 		}
 		if mounted, err := tx.root.MountPoint(s.Path); err != nil {
@@ -318,7 +318,7 @@ func (tx *Tx) undoCopies(j *journal) error {
 		if err != nil {
 			return failed("read", shown, err)
 		}
-		if f := tx.existing.index[s.Path]; f != nil && f.Status == Unchanged && f.Entry.SHA256 != sum {
+		if f := tx.existing.find(s.Path); f != nil && f.Status == Unchanged && f.Entry.SHA256 != sum {
 			return refused(shown, "run again", "somebody changed it meanwhile")
 		}
 		s.Old = sum

@@ -87,7 +87,7 @@ func (tx *Tx) each(op string, do func(name string, want image) error) error {
 	for some := range slices.Chunk(list, batch) {
 		group.Go(func() error {
 			for _, i := range some {
-				l := &tx.ledger.lines[i]
+				l, _ := tx.ledger.line(int(i))
 				if err := one(tx.ledger.path(int(i)), image{l.sum, l.size, fs.FileMode(l.mode)}); err != nil {
 					return err
 				}

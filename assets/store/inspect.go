@@ -1,10 +1,7 @@
 package store
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -12,7 +9,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/afero"
@@ -58,15 +54,16 @@ type Existing struct {
 	State       State
 	Manifest    *Manifest // nil when there is none
 	ManifestErr error     // why manifest.json could not be read; State is Foreign then
-	Files       []Found   // sorted by path; directories and the store's own files are left out
 	Backups     []string  // directories of earlier sets, below Dir
 	Mounts      []string  // directories below Dir that are file systems of their own
 
 	loose    map[string]bool // directories that every user may write into
 	stranded []string        // those of Mounts in which a run left traces
 
-	root  afero.Fs // to hash extra files on demand
-	index map[string]*Found
+	root   afero.Fs        // to hash extra files on demand
+	listed []standing      // of the manifest's files, by their numbers
+	sizes  map[int32]int64 // of those of them that have another size than it says
+	extra  []Found         // sorted by path; directories and the store's own files are left out
 }
 
 // maxWalk bounds an inspection: somebody may name / by mistake.
@@ -119,18 +116,18 @@ func lstatDir(fsys FS, dir string) (fs.FileInfo, error) {
 }
 
 func inspect(root FS, dir string, before *Manifest) (*Existing, error) {
-	e := &Existing{Dir: dir, State: Empty, root: root, index: map[string]*Found{}}
-	interrupted, err := e.walk(root)
-	if err != nil {
-		return nil, err
-	}
+	e := &Existing{Dir: dir, State: Empty, root: root, sizes: map[int32]int64{}}
 	if err := e.readManifest(root, before); err != nil {
 		return nil, err
 	}
-	sort.Slice(e.Files, func(i, j int) bool { return e.Files[i].Path < e.Files[j].Path })
-	for i := range e.Files {
-		e.index[e.Files[i].Path] = &e.Files[i]
+	if e.Manifest != nil {
+		e.listed = make([]standing, e.Manifest.Files.Len())
 	}
+	interrupted, err := e.walk(root, e.note)
+	if err != nil {
+		return nil, err
+	}
+	sort.Slice(e.extra, func(i, j int) bool { return e.extra[i].Path < e.extra[j].Path })
 	if err := e.compare(root); err != nil {
 		return nil, err
 	}
@@ -139,18 +136,32 @@ func inspect(root FS, dir string, before *Manifest) (*Existing, error) {
 		e.State = Interrupted
 	case e.Manifest != nil:
 		e.State = Ours
-	case len(e.Files) > 0 || e.ManifestErr != nil:
+	case len(e.extra) > 0 || e.ManifestErr != nil:
 		e.State = Foreign
 	}
 	return e, nil
 }
 
-// walk lists the files, and says whether a run was stopped here.
-func (e *Existing) walk(root FS) (interrupted bool, err error) {
+// note takes a file that was met. One of the manifest counts as changed until
+// its content is known.
+func (e *Existing) note(p string, info fs.FileInfo) {
+	i := e.number(p)
+	if i < 0 {
+		e.extra = append(e.extra, Found{Path: p, Mode: info.Mode(), Size: info.Size(), Status: Extra})
+		return
+	}
+	e.listed[i] = standing{info.Mode(), isModified}
+	if n, _ := e.Manifest.Files.of.line(i); n.size != info.Size() {
+		e.sizes[int32(i)] = info.Size()
+	}
+}
+
+// walk shows the files, and says whether a run was stopped here.
+func (e *Existing) walk(root FS, show func(p string, info fs.FileInfo)) (interrupted bool, err error) {
 	seen, mounts := 0, map[string]bool{}
 	e.loose = map[string]bool{}
-	if info, err := root.Lstat("."); err == nil {
-		e.loose["."] = loose(root, info)
+	if info, err := root.Lstat("."); err == nil && loose(root, info) {
+		e.loose["."] = true
 	}
 	dirs := []string{"."}
 	for len(dirs) > 0 {
@@ -179,7 +190,9 @@ func (e *Existing) walk(root FS) (interrupted bool, err error) {
 				continue
 			}
 			if info.IsDir() {
-				e.loose[p] = loose(root, info)
+				if loose(root, info) {
+					e.loose[p] = true
+				}
 				if mounted, err := root.MountPoint(p); err == nil && mounted {
 					mounts[p] = true
 					e.Mounts = append(e.Mounts, p)
@@ -187,10 +200,9 @@ func (e *Existing) walk(root FS) (interrupted bool, err error) {
 				dirs = append(dirs, p)
 				continue
 			}
-			if p == ManifestName {
-				continue
+			if p != ManifestName {
+				show(p, info)
 			}
-			e.Files = append(e.Files, Found{Path: p, Mode: info.Mode(), Size: info.Size(), Status: Extra})
 		}
 	}
 	slices.Sort(e.Backups)
@@ -248,157 +260,50 @@ func (e *Existing) readManifest(root FS, before *Manifest) error {
 	return nil
 }
 
-// compare sets the status of each file of the manifest.
+// compare finds out which files of the manifest are as they were written.
 func (e *Existing) compare(root FS) error {
-	if e.Manifest == nil {
-		return nil
-	}
-	var missing []Found
 	var group errgroup.Group
 	group.SetLimit(8)
-	for i := range e.Manifest.Files {
-		entry := &e.Manifest.Files[i]
-		f := e.index[entry.Path]
-		if f == nil {
-			missing = append(missing, Found{Path: entry.Path, Status: Missing, Entry: entry})
-			continue
-		}
-		f.Path, f.Entry, f.Status = entry.Path, entry, Modified
-		e.index[entry.Path] = f // the path is held once, as the key too
-		if !f.Mode.IsRegular() || f.Size != entry.Size {
-			continue
-		}
+	for start := 0; start < len(e.listed); start += batch {
 		group.Go(func() error {
-			sum, err := hashFile(root, f.Path)
-			if err != nil {
-				return failed("read", filepath.Join(e.Dir, f.Path), err)
-			}
-			if sum != entry.SHA256 {
-				return nil
-			}
-			f.Status = Unchanged
-			if f.Mode.Perm()&^entry.Mode != 0 {
-				f.Status = Loosened
+			for i := start; i < min(start+batch, len(e.listed)); i++ {
+				if err := e.compareOne(root, i); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	if len(missing) == 0 {
+	return group.Wait()
+}
+
+func (e *Existing) compareOne(root FS, i int) error {
+	f := &e.listed[i]
+	if _, other := e.sizes[int32(i)]; other || f.status == isMissing || !f.mode.IsRegular() {
 		return nil
 	}
-	e.Files = append(e.Files, missing...)
-	sort.Slice(e.Files, func(i, j int) bool { return e.Files[i].Path < e.Files[j].Path })
-	for i := range e.Files {
-		e.index[e.Files[i].Path] = &e.Files[i]
-	}
-	return nil
-}
-
-// hashFile is the SHA-256 of a file that nobody waits in (oNonblock).
-func hashFile(fsys afero.Fs, name string) (string, error) {
-	f, err := fsys.Open(name)
+	of := e.Manifest.Files.of
+	want, _ := of.line(i)
+	same, err := holds(root, of.path(i), want)
 	if err != nil {
-		return "", err
+		return failed("read", filepath.Join(e.Dir, of.path(i)), err)
 	}
-	defer f.Close()
-	return hashOf(f)
-}
-
-// buffers are for reading: a fleet has 40,000 files, and each may be a key, so
-// a buffer goes back empty.
-var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
-
-func hashOf(r io.Reader) (string, error) {
-	sum, err := digestOf(r, -1)
-	return hex.EncodeToString(sum[:]), err
-}
-
-// digestOf is the SHA-256 of all that there is to read, or of as many bytes as are
-// known to be there: a read that only finds the end is saved.
-func digestOf(r io.Reader, size int64) (sum [sha256.Size]byte, err error) {
-	buf := buffers.Get().(*[16 << 10]byte)
-	used := 0
-	defer func() {
-		clear(buf[:used])
-		buffers.Put(buf)
-	}()
-	h := sha256.New()
-	for size != 0 {
-		part := buf[:]
-		if size > 0 {
-			part = buf[:min(size, int64(len(buf)))]
-		}
-		n, err := r.Read(part)
-		used = max(used, n)
-		h.Write(buf[:n])
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return sum, err
-		}
-		if size > 0 {
-			size -= int64(n)
-		}
-	}
-	h.Sum(sum[:0])
-	return sum, nil
-}
-
-// With lists the files of one status.
-//
-//go:noinline // many callers, none of them hot
-func (e *Existing) With(status Status) []string {
-	var paths []string
-	for _, f := range e.Files {
-		if f.Status == status {
-			paths = append(paths, f.Path)
-		}
-	}
-	return paths
-}
-
-// Entry is what the manifest says of a file, nil when it is not in there.
-func (e *Existing) Entry(path string) *Entry {
-	if f := e.index[path]; f != nil {
-		return f.Entry
+	switch {
+	case same && f.mode.Perm()&^fs.FileMode(want.mode) != 0:
+		f.status = isLoosened
+	case same:
+		f.status = isUnchanged
 	}
 	return nil
 }
 
-// Staying lists the files that certwright did not make and that files leaves
-// where they are.
-func (e *Existing) Staying(files []Planned) []string {
-	planned := map[string]bool{}
-	for _, p := range files {
-		planned[p.Path] = true
-	}
-	return slices.DeleteFunc(e.With(Extra), func(p string) bool { return planned[p] })
-}
-
-// Half says whether files of the set are missing.
-func (e *Existing) Half() bool { return len(e.With(Missing)) > 0 }
-
-// Summary is one line for a person: "a set of 23 files (profile tectonic), 1 modified".
-func (e *Existing) Summary() string {
-	switch {
-	case e.Manifest != nil:
-		s := fmt.Sprintf("a set of %d files (profile %s)", len(e.Manifest.Files), e.Manifest.Profile)
-		for _, status := range []Status{Modified, Loosened, Missing, Extra} {
-			if n := len(e.With(status)); n > 0 {
-				s += fmt.Sprintf(", %d %s", n, status)
-			}
+// holds says whether a file has the content that a line of the manifest says.
+func holds(root FS, name string, want *line) (bool, error) {
+	if q, ok := root.(direct); ok {
+		if is, known := q.image(name); known && is.size == want.size {
+			return is.sum == want.sum, nil
 		}
-		return s
-	case len(e.Files) > 0:
-		return fmt.Sprintf("%d files that certwright did not make", len(e.Files))
-	case e.ManifestErr != nil:
-		return "a manifest.json that cannot be read"
-	case e.State == Absent || e.State == "":
-		return "no such directory"
 	}
-	return "an empty directory"
+	sum, err := hashFile(root, name)
+	return want.sumIs(sum), err
 }

@@ -32,9 +32,12 @@ func ReadManifest(fsys afero.Fs, dir string) (*Manifest, error) {
 // readManifest reads it beside one that was read before: what is the same in
 // both takes no more memory.
 func readManifest(fsys afero.Fs, dir string, before *Manifest) (*Manifest, error) {
-	name := filepath.Join(dir, ManifestName)
-	if info, err := fsys.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, invalid(name, "%s, not a regular file", typeName(info.Mode())) // opening a FIFO would wait
+	name, room := filepath.Join(dir, ManifestName), 0
+	if info, err := fsys.Stat(name); err == nil {
+		room = int(min(info.Size(), maxManifest) / averageLine)
+		if !info.Mode().IsRegular() {
+			return nil, invalid(name, "%s, not a regular file", typeName(info.Mode())) // opening a FIFO would wait
+		}
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -42,7 +45,7 @@ func readManifest(fsys afero.Fs, dir string, before *Manifest) (*Manifest, error
 	}
 	defer f.Close()
 	in := &bounded{r: f, left: maxManifest}
-	m, err := parseManifest(in, before)
+	m, err := parseManifest(in, before, room)
 	switch {
 	case errors.Is(in.err, errTooBig):
 		return nil, invalid(name, "%w: %d bytes at most", in.err, maxManifest)
@@ -56,6 +59,9 @@ func readManifest(fsys afero.Fs, dir string, before *Manifest) (*Manifest, error
 	}
 	return m, nil
 }
+
+// averageLine is how long a fleet's line of the manifest is, in bytes.
+const averageLine = 250
 
 // bounded reads so many bytes, and remembers why it could not.
 type bounded struct {
@@ -77,12 +83,12 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // parseManifest is strict: an entry that is not sound could have recovery or an
 // overwrite touch a file that is not ours. It reads entry by entry: that of a
-// fleet has 12 MB.
-func parseManifest(r io.Reader, before *Manifest) (*Manifest, error) {
+// fleet has 12 MB. There is room for so many entries from the start.
+func parseManifest(r io.Reader, before *Manifest, room int) (*Manifest, error) {
 	d := json.NewDecoder(bufio.NewReaderSize(r, 64<<10))
 	d.DisallowUnknownFields()
 	m := &Manifest{}
-	if err := m.decode(d, before); err != nil {
+	if err := m.decode(d, before, room); err != nil {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -93,17 +99,13 @@ func parseManifest(r io.Reader, before *Manifest) (*Manifest, error) {
 		return nil, errors.New("not a manifest of certwright: it names no profile")
 	case m.Created.IsZero():
 		return nil, errors.New("not a manifest of certwright: it has no date")
-	case m.Files == nil:
+	case m.Files.of == nil:
 		return nil, errors.New("not a manifest of certwright: it lists no files")
-	}
-	byPath := func(i, j int) bool { return m.Files[i].Path < m.Files[j].Path }
-	if !sort.SliceIsSorted(m.Files, byPath) { // a slice that is shared with an earlier manifest is
-		sort.Slice(m.Files, byPath)
 	}
 	return m, nil
 }
 
-func (m *Manifest) decode(d *json.Decoder, before *Manifest) error {
+func (m *Manifest) decode(d *json.Decoder, before *Manifest, room int) error {
 	if err := opens(d, '{'); err != nil {
 		return err
 	}
@@ -127,7 +129,7 @@ func (m *Manifest) decode(d *json.Decoder, before *Manifest) error {
 		case "created":
 			into = &m.Created
 		case "files":
-			if err := m.decodeFiles(d, before); err != nil {
+			if err := m.decodeFiles(d, before, room); err != nil {
 				return err
 			}
 			continue
@@ -163,69 +165,79 @@ func opens(d *json.Decoder, with json.Delim) error {
 	return nil
 }
 
-func (m *Manifest) decodeFiles(d *json.Decoder, before *Manifest) error {
+// decodeFiles holds the entries of before as they are while the manifest says
+// the same: what was judged once need not be again.
+func (m *Manifest) decodeFiles(d *json.Decoder, before *Manifest, room int) error {
 	if err := opens(d, '['); err != nil {
 		return err
 	}
-	known := []Entry{}
+	known := Files{}
 	if before != nil {
 		known = before.Files
 	}
-	var own []Entry
-	seen, same, last := newNames(len(known)), 0, &Entry{}
+	var own *ledger // once it differs
 	n := 0
 	for ; d.More(); n++ {
 		var e Entry
 		if err := d.Decode(&e); err != nil {
 			return notOurs(err)
 		}
-		if err := sound(&e, seen); err != nil {
+		err := checkEntry(&e)
+		if err == nil && own == nil {
+			if known.isNext(n, &e) {
+				continue
+			}
+			own = known.first(n, room)
+		}
+		if err == nil {
+			err = own.take(e)
+		}
+		if err != nil {
 			return fmt.Errorf("files[%d]: %w", n, err)
 		}
-		if n == same && n < len(known) && sameEntry(e, known[n]) {
-			same++
-			continue
-		}
-		if own == nil {
-			own = slices.Clone(known[:same])
-		}
-		e.share(last)
-		own = append(own, e)
-		last = &own[len(own)-1]
 	}
-	if m.Files = own; own == nil {
-		m.Files = known[:n:n]
+	if own == nil && n > 0 && n == known.Len() {
+		m.Files = known
+	} else {
+		if own == nil {
+			own = known.first(n, room)
+		}
+		m.Files = newFiles(own)
 	}
 	_, err := d.Token()
 	return notOurs(err)
 }
 
-// sound judges an entry, whose path is none of those seen.
-func sound(e *Entry, seen *names) error {
-	if err := checkEntry(e); err != nil {
-		return err
-	}
-	if err := CheckPath(e.Path); err != nil {
-		return err.(*Error).Err
-	}
-	if err := seen.add(e.Path); err != nil {
-		return err.(*Error).Err
-	}
-	return nil
+// isNext says whether an entry that is the n-th of a manifest is that of these.
+func (f Files) isNext(n int, e *Entry) bool {
+	return n < f.Len() && f.of.is(int(f.of.sorted()[n]), e)
 }
 
-// share has neighbours hold one copy of what is the same in both: the files of a
-// node are of few slots, and the certificates of a fleet end together.
-func (e *Entry) share(last *Entry) {
-	if e.Slot == last.Slot {
-		e.Slot = last.Slot
+// first are the first n of the entries by path, with room for more.
+func (f Files) first(n, room int) *ledger {
+	l := newLedger(max(n, room), nil)
+	for _, e := range f.All() {
+		if n--; n < 0 {
+			break
+		}
+		_ = l.take(e) // as it was taken before
 	}
-	if e.Kind == last.Kind {
-		e.Kind = last.Kind
+	return l
+}
+
+// take notes an entry whose path is sound and none of those that it has.
+func (l *ledger) take(e Entry) error {
+	err := CheckPath(e.Path)
+	if err == nil {
+		err = l.add(e.Path)
 	}
-	if e.NotAfter != nil && last.NotAfter != nil && e.NotAfter.Equal(*last.NotAfter) {
-		e.NotAfter = last.NotAfter
+	if err == nil {
+		err = l.put(e, kept)
 	}
+	if bad, ok := err.(*Error); ok {
+		return bad.Err
+	}
+	return err
 }
 
 // checkEntry fills in Mode and judges the values; the path is judged apart.
@@ -307,35 +319,30 @@ func (m *Manifest) write(w io.Writer, files iter.Seq[Entry]) error {
 // another, as the stages of a rotation are.
 func ManifestOf(files []File, version, profile string, created time.Time) ([]byte, error) {
 	m := Manifest{Version: version, Profile: profile, Created: created.UTC()}
+	var entries []Entry
 	for _, f := range files {
-		m.Files = append(m.Files, f.entry(f.Planned()))
+		entries = append(entries, f.entry(f.Planned()))
 	}
-	sort.Slice(m.Files, func(i, j int) bool { return m.Files[i].Path < m.Files[j].Path })
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Path < entries[j].Path })
 	var b bytes.Buffer
-	if err := m.write(&b, slices.Values(m.Files)); err != nil {
+	if err := m.write(&b, slices.Values(entries)); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
 }
 
-// sameFiles says whether a manifest of the same set would have these entries.
+// sameFiles says whether a manifest of the same set would have these entries,
+// which come by path.
 func (m *Manifest) sameFiles(o *Manifest, files iter.Seq[Entry]) bool {
 	if m.Profile != o.Profile || m.Version != o.Version {
 		return false
 	}
-	i := 0
-	for a := range files {
-		if i == len(m.Files) || !sameEntry(a, m.Files[i]) {
+	n := 0
+	for e := range files {
+		if !m.Files.isNext(n, &e) {
 			return false
 		}
-		i++
+		n++
 	}
-	return i == len(m.Files)
-}
-
-func sameEntry(a, b Entry) bool {
-	sameEnd := a.NotAfter == nil && b.NotAfter == nil ||
-		a.NotAfter != nil && b.NotAfter != nil && a.NotAfter.Equal(*b.NotAfter)
-	a.NotAfter, b.NotAfter = nil, nil
-	return sameEnd && a == b
+	return n == m.Files.Len()
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"path"
 	"path/filepath"
 	"slices"
@@ -72,13 +71,12 @@ func (d *Drift) Mends(dir string) []Mend {
 }
 
 func (d *Drift) entry(p string) *Entry {
-	i, ok := slices.BinarySearchFunc(d.Manifest.Files, p, func(e Entry, p string) int {
-		return cmp.Compare(e.Path, p)
-	})
-	if !ok {
+	i := d.Manifest.Files.Find(p)
+	if i < 0 {
 		return nil
 	}
-	return &d.Manifest.Files[i]
+	e := d.Manifest.Files.At(i)
+	return &e
 }
 
 // lookForKept finds the files that differ in the backups, the newest first.

@@ -186,7 +186,7 @@ func tornJournal(root FS, dir string, now time.Time, dryRun bool, torn error) (*
 	if err != nil {
 		return nil, err
 	}
-	if e.Manifest == nil || len(e.With(Unchanged)) != len(e.Manifest.Files) {
+	if e.Manifest == nil || e.count(Unchanged) != e.Manifest.Files.Len() {
 		return nil, &Error{
 			Kind: NeedsPerson, Path: shownIn(dir, journalName), Err: torn, State: unchanged,
 			Next: "compare the files with those in " + shownIn(dir, txPrefix+"*") + " (new) and its old/ (old), then remove the journal to keep what is there",

@@ -118,7 +118,7 @@ func TestManifestIsStrict(t *testing.T) {
 		{"twice", `{"version":"1","version":"2"}`, "twice"},
 		{"unknown field of a file", `{"files":[{"extra":1}]}`, `unknown field "extra"`},
 	} {
-		_, err := parseManifest(strings.NewReader(test.text), nil)
+		_, err := parseManifest(strings.NewReader(test.text), nil, 0)
 		if test.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", test.name, err)
@@ -133,23 +133,27 @@ func TestManifestIsStrict(t *testing.T) {
 
 func TestManifestRoundTrip(t *testing.T) {
 	end := now.Add(time.Hour)
-	m := &Manifest{Version: "1.2", Profile: "tectonic", Created: now, Files: []Entry{
+	files := []Entry{
 		{Path: "a", Mode: 0o600, ModeText: "0600", SHA256: digest(nil), Kind: "key", Slot: "etcd/server"},
 		{Path: "b/c", Mode: 0o644, ModeText: "0644", SHA256: digest([]byte("x")), Size: 1, Kind: "certificate", Serial: "0a", NotAfter: &end},
-	}}
+	}
+	m := &Manifest{Version: "1.2", Profile: "tectonic", Created: now}
 	var b bytes.Buffer
-	if err := m.write(&b, slices.Values(m.Files)); err != nil {
+	if err := m.write(&b, slices.Values(files)); err != nil {
 		t.Fatal(err)
 	}
-	back, err := parseManifest(&b, nil)
+	back, err := parseManifest(&b, nil, 0)
 	if err != nil {
 		t.Fatalf("%v in %s", err, b.Bytes())
 	}
-	if !m.sameFiles(back, slices.Values(back.Files)) || !back.Created.Equal(now) {
-		t.Errorf("got %+v, want %+v", back, m)
+	if got := slices.Collect(entriesOf(back)); !back.sameFiles(m, slices.Values(files)) || !slices.EqualFunc(got, files, sameEntry) || !back.Created.Equal(now) {
+		t.Errorf("got %+v of %+v, want %+v", got, back, files)
 	}
-	back.Files[1].Serial = "0b"
-	if m.sameFiles(back, slices.Values(back.Files)) {
+	if back.sameFiles(m, slices.Values(files[:1])) {
+		t.Error("a file less is the same")
+	}
+	files[1].Serial = "0b"
+	if back.sameFiles(m, slices.Values(files)) {
 		t.Error("another serial is the same")
 	}
 }
@@ -192,7 +196,7 @@ func TestChanges(t *testing.T) {
 		"NEXT-STEPS.md": Overwrite, "tls/mine.pem": Takeover, "same.txt": Same, "added": New,
 		"blocked": Blocked, "link/x": Blocked, "tls/etcd/peer.key": Remove,
 	}
-	changes := e.Changes(planned)
+	changes := slices.Collect(e.Changes(planned))
 	for _, c := range changes {
 		if c.What != want[c.Path] {
 			t.Errorf("%s: %s, want %s", c.Path, c.What, want[c.Path])

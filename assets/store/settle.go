@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"path"
 	"slices"
 	"time"
@@ -42,7 +43,7 @@ func settleIn(ctx context.Context, fsys FS, root Root, p place, now time.Time, d
 // strandedIn lists the mounts below a destination in which a run left traces.
 func strandedIn(root Root, dir string) ([]string, error) {
 	e := &Existing{Dir: dir}
-	_, err := e.walk(root)
+	_, err := e.walk(root, func(string, fs.FileInfo) {})
 	return e.stranded, err
 }
 

@@ -125,10 +125,10 @@ type Entry struct {
 
 // Manifest is manifest.json: every file of a set but itself.
 type Manifest struct {
-	Version string    `json:"version"` // of certwright
-	Profile string    `json:"profile"`
-	Created time.Time `json:"created"`
-	Files   []Entry   `json:"files"` // sorted by path
+	Version string // of certwright
+	Profile string
+	Created time.Time
+	Files   Files
 }
 
 // private says whether a mode keeps others out, as for a key.

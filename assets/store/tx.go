@@ -65,7 +65,7 @@ func (tx *Tx) Keep(p string) error {
 	if tx.over {
 		return failed("keep", p, errOver)
 	}
-	f := tx.existing.index[p]
+	f := tx.existing.find(p)
 	if f == nil || f.Status == Missing {
 		return invalid(p, "cannot be kept: %s has no such file", filepath.ToSlash(tx.place.dir))
 	}
@@ -85,7 +85,6 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 		return false, nil // the directory does not exist
 	}
 	shown := filepath.Join(tx.place.dir, p.Path)
-	found := tx.existing.index[p.Path]
 	switch tx.existing.what(p) {
 	case Same:
 		return true, nil
@@ -96,7 +95,7 @@ func (tx *Tx) judge(p Planned) (same bool, err error) {
 			return false, refused(shown, "add --force to replace it (the old file is kept in a backup)", "certwright did not make this file")
 		}
 	case Overwrite:
-		if !tx.o.Force && precious(found.Entry) {
+		if !tx.o.Force && precious(tx.existing.Entry(p.Path)) {
 			return false, refused(shown, "add --force to replace it (the old file is kept in a backup)", "holds a key or a certificate in use")
 		}
 	}

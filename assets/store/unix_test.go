@@ -474,7 +474,7 @@ func TestLinkAmongParents(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, err := store.Check(store.OS(), root+"/real/new/out")
-	if err != nil || !d.Clean() || len(d.Manifest.Files) != len(newSet()) {
+	if err != nil || !d.Clean() || d.Manifest.Files.Len() != len(newSet()) {
 		t.Errorf("%+v %v", d, err)
 	}
 }

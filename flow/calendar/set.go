@@ -21,11 +21,14 @@ const maxExtra = 10_000
 // where it can be read, and not what the manifest says of it.
 func (r *reader) set(drift *store.Drift) error {
 	r.source.Kind, r.source.Drift = Set, drift
-	files := drift.Manifest.Files
+	files := make([]store.Entry, 0, drift.Manifest.Files.Len())
+	for _, e := range drift.Manifest.Files.All() {
+		files = append(files, e)
+	}
 	if !r.all {
 		files = originals(files)
 	}
-	files = slices.DeleteFunc(slices.Clone(files), func(e store.Entry) bool { return e.NotAfter == nil })
+	files = slices.DeleteFunc(files, func(e store.Entry) bool { return e.NotAfter == nil })
 	entries := make([]Entry, len(files))
 	notes := make([]string, len(files))
 	err := each(r.ctx, len(files), func(i int) {
@@ -124,7 +127,7 @@ func (r *reader) extras(drift *store.Drift) error {
 }
 
 // originals leaves out the copies of a slot's certificate: the deployed file
-// stands for it, then the CA's own, then whatever else holds it.
+// stands for it, then the CA's own, then whatever else holds it. It keeps files.
 func originals(files []store.Entry) []store.Entry {
 	type certificate struct{ slot, serial string }
 	rank := func(e store.Entry) int {
@@ -148,7 +151,7 @@ func originals(files []store.Entry) []store.Entry {
 			best[c] = e
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(files), func(e store.Entry) bool {
+	return slices.DeleteFunc(files, func(e store.Entry) bool {
 		return e.Slot != "" && e.Serial != "" && best[certificate{e.Slot, e.Serial}].Path != e.Path
 	})
 }

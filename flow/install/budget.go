@@ -20,25 +20,16 @@ var spending struct {
 	sync.Mutex
 	n, percent int
 	limit      int64 // as it was
-	budget     int64 // as it is
 }
 
 // Spend gives the collector its budget for good. It is for a command that makes
 // one set and ends: what that one throws away need not be collected at all.
-func Spend() { spend(nil) }
-
-// earlierFile is what a file of a set that is carried on takes, in bytes: a
-// budget below what is kept would have the collector at work all the time.
-const earlierFile = 300
+func Spend() { spend() }
 
 // spend gives the collector its budget until the returned function is called,
 // and that of all others who spend meanwhile. A person's own GOGC and GOMEMLIMIT
 // are left alone.
-func spend(earlier *Earlier) (restore func()) {
-	want := int64(memoryBudget)
-	if earlier != nil {
-		want += int64(len(earlier.Manifest.Files)) * earlierFile
-	}
+func spend() (restore func()) {
 	s := &spending
 	s.Lock()
 	defer s.Unlock()
@@ -46,11 +37,7 @@ func spend(earlier *Earlier) (restore func()) {
 		if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 			return func() {}
 		}
-		s.limit, s.percent, s.budget = debug.SetMemoryLimit(want), debug.SetGCPercent(lazyGC), want
-	}
-	if want > s.budget {
-		s.budget = want
-		debug.SetMemoryLimit(want)
+		s.limit, s.percent = debug.SetMemoryLimit(memoryBudget), debug.SetGCPercent(lazyGC)
 	}
 	s.n++
 	return func() {

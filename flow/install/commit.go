@@ -47,7 +47,7 @@ func Commit(ctx context.Context, w *World, p *flow.Prepared, replace bool, progr
 		return flow.Receipt{}, err
 	}
 	if p.Rest != nil {
-		defer spend(w.Earlier)()
+		defer spend()()
 	}
 	if err := stage(ctx, tx, p, progress); err != nil {
 		return flow.Receipt{}, err

@@ -126,10 +126,6 @@ func LoadFor(ctx context.Context, w *World, dir string, resolve func() (*topolog
 // two which somebody exchanged are found and not sorted back.
 func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) place.Result {
 	var out place.Result
-	entries := make(map[string]store.Entry, len(m.Files))
-	for _, e := range m.Files {
-		entries[e.Path] = e
-	}
 	kubeconfigOnly := map[topology.SlotID]bool{}
 	for _, s := range slots {
 		kubeconfigOnly[s.ID] = s.Kind == topology.Leaf && s.Files.Cert == ""
@@ -139,11 +135,12 @@ func byManifest(slots []*topology.Slot, files []place.File, m *store.Manifest) p
 	files = slices.Clone(files)
 	sort.SliceStable(files, func(i, j int) bool { return inTree(files[i].Name) > inTree(files[j].Name) })
 	for _, f := range files {
-		e, ok := entries[filepath.ToSlash(f.Name)]
-		if !ok {
+		n := m.Files.Find(filepath.ToSlash(f.Name))
+		if n < 0 {
 			out.Unplaced = append(out.Unplaced, place.Unplaced{File: f.Name, Why: "not in the manifest"})
 			continue
 		}
+		e := m.Files.At(n)
 		// ca/ keeps the CAs' own copies, and bundles repeat what lies beside them.
 		slot := topology.SlotID(e.Slot)
 		if slot == "" || e.Kind == "bundle" || e.Kind == "kubeconfig" && !kubeconfigOnly[slot] || inTree(f.Name) == 0 {

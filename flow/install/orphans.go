@@ -86,7 +86,7 @@ func replacedCAs(w *World, existing *store.Existing, files []layout.File, stayin
 		stays[p] = true
 	}
 	var cas []*x509.Certificate
-	for _, c := range existing.Changes(planned) {
+	for c := range existing.Changes(planned) {
 		if c.What != store.Overwrite && c.What != store.Takeover && c.What != store.Remove {
 			continue
 		}

@@ -101,7 +101,7 @@ func TestOrphanedOfAPart(t *testing.T) {
 // others are the files without a leaf, which stay too.
 func others(e *store.Existing, written []layout.File, stay []string) []string {
 	var out []string
-	for _, f := range e.Files {
+	for f := range e.Files() {
 		leaf := f.Entry.Kind == string(layout.KindCertificate) || f.Entry.Kind == string(layout.KindKubeconfig) || f.Entry.Kind == string(layout.KindSecret) || f.Entry.Kind == string(layout.KindConfig)
 		new := slices.ContainsFunc(written, func(w layout.File) bool { return w.Path == f.Path })
 		if !leaf && !new && !slices.Contains(stay, f.Path) {

@@ -94,7 +94,7 @@ func Prepare(ctx context.Context, w *World, a *flow.Answers, keep *flow.Prepared
 		progress = func(flow.Progress) {}
 	}
 	if a = outline(a); a.Topology.Here != nil && !w.Stays {
-		defer spend(w.Earlier)()
+		defer spend()()
 	}
 	p := &flow.Prepared{Topology: a.Topology}
 	if keep != nil {

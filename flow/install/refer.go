@@ -190,8 +190,8 @@ func candidates(m *store.Manifest, slot topology.SlotID, kinds ...layout.Kind) [
 	var out []string
 	for _, kind := range kinds {
 		for _, own := range []bool{true, false} {
-			for _, e := range m.Files {
-				if e.Slot == string(slot) && e.Kind == string(kind) && strings.HasPrefix(e.Path, "ca/") == own {
+			for _, e := range m.Files.OfSlot(string(slot)) {
+				if e.Kind == string(kind) && strings.HasPrefix(e.Path, "ca/") == own {
 					out = append(out, e.Path)
 				}
 			}

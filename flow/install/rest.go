@@ -336,6 +336,6 @@ func Rehearse(ctx context.Context, p *flow.Prepared, progress func(flow.Progress
 	if r == nil {
 		return nil
 	}
-	defer spend(r.w.Earlier)()
+	defer spend()()
 	return r.stream(ctx, nil, func(layout.File) error { return nil }, progress)
 }

@@ -77,7 +77,7 @@ func TestManyNodesAreMadeInPartsAndWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	perNode := map[string]int{}
-	for _, e := range m.Files {
+	for _, e := range m.Files.All() {
 		if strings.HasPrefix(e.Path, "nodes/node-00") {
 			perNode[strings.Split(e.Path, "/")[1]]++
 		}

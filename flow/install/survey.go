@@ -29,7 +29,7 @@ func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) 
 		return s, err
 	}
 	s.Existing, s.Backups = existing.Summary(), existing.Backups
-	s.Foreign = existing.State == store.Foreign && len(existing.Files) > 0
+	s.Foreign = existing.State == store.Foreign && len(existing.With(store.Extra)) > 0
 	planned := make([]store.Planned, len(p.Files))
 	byPath := map[string]layout.File{}
 	for i, f := range p.Files {
@@ -39,7 +39,7 @@ func survey(w *World, typed, dir string, p *flow.Prepared) (flow.Survey, error) 
 	// Told on the review too, not only when everything is staged.
 	s.Refused = Orphaned(w, existing, p.Files, slices.Concat(existing.Staying(planned), p.Carried))
 	lines := &lines{rest: restOf(p), carried: w.Earlier != nil, at: map[string]int{}}
-	for _, c := range existing.Changes(planned) {
+	for c := range existing.Changes(planned) {
 		f, made := byPath[c.Path]
 		if !made && slices.Contains(p.Carried, c.Path) {
 			c.What = store.Same

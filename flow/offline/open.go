@@ -90,13 +90,13 @@ func Open(ctx context.Context, w *install.World, dir string) (*Round, error) {
 }
 
 func listed(e *store.Existing, p string) bool {
-	return slices.ContainsFunc(e.Manifest.Files, func(f store.Entry) bool { return f.Path == p })
+	return e.Manifest.Files.Find(p) >= 0
 }
 
 // untouched names the file of the round that somebody changed. What came back is
 // judged anew whenever it is read, and does not count.
 func (r *Round) untouched() error {
-	for _, f := range r.existing.Files {
+	for f := range r.existing.Files() {
 		matters := f.Path == StateFile || f.Path == PlanFile || f.Path == KeysFile || strings.HasSuffix(f.Path, ".csr") || strings.HasSuffix(f.Path, "/"+caFile)
 		if f.Entry == nil || !matters {
 			continue

@@ -288,7 +288,7 @@ func (r *Round) Save(ctx context.Context, rep *Report) error {
 			return err
 		}
 	}
-	for _, f := range tx.Existing().Files {
+	for f := range tx.Existing().Files() {
 		if f.Entry != nil && f.Status != store.Missing && !added[f.Path] {
 			if err := tx.Keep(f.Path); err != nil {
 				return err

@@ -166,8 +166,8 @@ func (j *Job) Locked() string {
 	for _, it := range j.Elsewhere {
 		slot := j.Old.Topology.Slot(it.Slot)
 		if ca := j.Old.Topology.CASlot(slot.Authority); ca != nil {
-			for _, f := range j.earlier.Manifest.Files {
-				if f.Slot == string(ca.ID) && strings.HasSuffix(f.Path, ".age") {
+			for _, f := range j.earlier.Manifest.Files.OfSlot(string(ca.ID)) {
+				if strings.HasSuffix(f.Path, ".age") {
 					if _, err := j.w.Read.Stat(filepath.Join(j.Dir, filepath.FromSlash(f.Path))); err == nil {
 						return f.Path
 					}

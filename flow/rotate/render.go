@@ -164,7 +164,7 @@ func (m *maker) kept(have []layout.File) ([]layout.File, error) {
 		return nil, err
 	}
 	var out []layout.File
-	for _, e := range manifest.Files {
+	for _, e := range manifest.Files.All() {
 		slot := m.out.Topology.Slot(topology.SlotID(e.Slot))
 		isRoot := e.Slot == ""
 		switch {

@@ -261,7 +261,7 @@ func (r *run) belongs(also ...string) {
 		r.t.Fatal(err)
 	}
 	entries := map[string]store.Entry{}
-	for _, e := range m.Files {
+	for _, e := range m.Files.All() {
 		entries[e.Path] = e
 	}
 	tree, found := r.tree(), 0

@@ -172,7 +172,7 @@ func BenchmarkFloorNodesAdded(b *testing.B) {
 
 // keyOf is the digest of a key below a directory of a set.
 func keyOf(m *store.Manifest, dir string) string {
-	for _, f := range m.Files {
+	for _, f := range m.Files.All() {
 		if strings.HasPrefix(f.Path, dir) && f.Kind == "key" {
 			return f.SHA256
 		}
