@@ -13,10 +13,12 @@ import (
 // that the answers with the material that was handed over.
 func FromState(s *flow.State, now time.Time) Input {
 	t := s.Topology()
-	in := fromPlan(t, s.Plan(), now)
-	in.Brought, in.Pending = map[topology.SlotID]*certs.Pair{}, map[topology.SlotID]bool{}
-	for _, m := range []topology.Mode{topology.BringCA, topology.BringCerts} {
-		for _, slot := range s.Due(m) {
+	in := fromAnswers(t, s.ReadPlan(), now)
+	due := [][]*topology.Slot{s.Due(topology.BringCA), s.Due(topology.BringCerts)}
+	n := len(due[0]) + len(due[1])
+	in.Brought, in.Pending, in.From = make(map[topology.SlotID]*certs.Pair, n), map[topology.SlotID]bool{}, make(map[topology.SlotID]string, n)
+	for _, slots := range due {
+		for _, slot := range slots {
 			v := s.Verdict(slot.ID)
 			if v.Pending {
 				in.Pending[slot.ID] = true
@@ -54,13 +56,20 @@ func FromPlan(t *topology.Topology, answers *plan.Plan, now time.Time) Input {
 }
 
 func fromPlan(t *topology.Topology, p *plan.Plan, now time.Time) Input {
-	in := Input{
-		Topology: t, Now: now, Modes: map[topology.ComponentID]topology.Mode{}, Subordinate: map[topology.AuthorityID]bool{}, From: map[topology.SlotID]string{},
-		Hierarchy: p.Hierarchy, Algorithm: p.Keys.Algorithm, CALife: time.Duration(p.Validity.CA), LeafLife: time.Duration(p.Validity.Leaf), CAKeys: p.Keys.CAKeys,
-	}
+	in := fromAnswers(t, p, now)
 	sources := flow.PlanSources(t, p)
+	in.From = make(map[topology.SlotID]string, len(sources))
 	for f := range sources {
 		in.From[f.Slot] = origin(sources[flow.Field{Slot: f.Slot, Part: flow.PartCert}], sources[flow.Field{Slot: f.Slot, Part: flow.PartKey}])
+	}
+	return in
+}
+
+// fromAnswers is what the answers say but where the material comes from.
+func fromAnswers(t *topology.Topology, p *plan.Plan, now time.Time) Input {
+	in := Input{
+		Topology: t, Now: now, Modes: map[topology.ComponentID]topology.Mode{}, Subordinate: map[topology.AuthorityID]bool{},
+		Hierarchy: p.Hierarchy, Algorithm: p.Keys.Algorithm, CALife: time.Duration(p.Validity.CA), LeafLife: time.Duration(p.Validity.Leaf), CAKeys: p.Keys.CAKeys,
 	}
 	for _, c := range t.Components {
 		in.Modes[c.ID] = p.Mode(c.ID)

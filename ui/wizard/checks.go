@@ -194,11 +194,19 @@ func (k *work) verdict(q queued, e flow.Event) (first bool, left int) {
 	return len(k.judged) == 1, len(k.waiting)
 }
 
-// verdicts takes those that came.
-func (k *work) verdicts() []flow.Event {
+// verdictsAtOnce is how many verdicts are taken between two keys.
+const verdictsAtOnce = 512
+
+// verdicts takes those that came, and gives a command that asks for the others
+// where they are too many.
+func (k *work) verdicts() ([]flow.Event, tea.Cmd) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	out := k.judged
-	k.judged = nil
-	return out
+	if len(out) <= verdictsAtOnce {
+		k.judged = nil
+		return out, nil
+	}
+	k.judged = out[verdictsAtOnce:]
+	return out[:verdictsAtOnce], func() tea.Msg { return judgedMsg{} }
 }

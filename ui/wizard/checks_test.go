@@ -70,7 +70,9 @@ func checksWaitTheirTurn(t *testing.T, places int) {
 				}
 			case judgedMsg:
 				mu.Lock()
-				for _, v := range k.verdicts() {
+				verdicts, more := k.verdicts()
+				do(more)
+				for _, v := range verdicts {
 					c := v.(flow.Checked)
 					if c.Gen <= n {
 						t.Errorf("%s was judged by an older question", c.Slot)

@@ -229,7 +229,7 @@ func commands(e *Env) []string {
 	if e.Demo {
 		return []string{"certwright"}
 	}
-	dir := e.Flow.Plan().Output.Dir
+	dir := e.Flow.ReadPlan().Output.Dir
 	if w := e.Flow.Written(); w != nil && w.Receipt.Dir != "" {
 		dir = w.Receipt.Dir
 	}

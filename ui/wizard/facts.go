@@ -47,7 +47,7 @@ func newFacts(e *Env) Screen {
 
 // sync shows what the flow knows in every field that is not being typed in.
 func (s *factsScreen) sync() {
-	p := s.Flow.Plan()
+	p := s.Flow.ReadPlan()
 	for i, f := range s.fields {
 		if f.in == nil || i == s.cursor && f.err != "" {
 			continue
@@ -242,7 +242,7 @@ func (s *factsScreen) pick(f *factField, back bool) tea.Cmd {
 
 // chosen is a choice field's value as the plan writes it.
 func (s *factsScreen) chosen(f *factField) string {
-	p := s.Flow.Plan()
+	p := s.Flow.ReadPlan()
 	switch f.id {
 	case fieldKey:
 		return orElse(string(p.Keys.Algorithm), f.choices[0])

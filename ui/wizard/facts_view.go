@@ -276,7 +276,7 @@ func (s *factsScreen) decide(w, h int) []string {
 	for _, l := range wrap(f.help, w-2) {
 		lines = append(lines, "  "+l)
 	}
-	p := s.Flow.Plan()
+	p := s.Flow.ReadPlan()
 	now := s.Now().UTC()
 	day := func(d plan.Duration, unset plan.Duration) string {
 		life := d.Or(unset)

@@ -49,12 +49,12 @@ const filterFrom = 5
 func newProfile(e *Env) Screen {
 	s := &profileScreen{Env: e}
 	names := e.Flow.Catalogue().Names()
-	if own := e.Flow.Plan().Profile; !slices.Contains(names, own) { // a profile of the person's own
+	if own := e.Flow.ReadPlan().Profile; !slices.Contains(names, own) { // a profile of the person's own
 		names = append([]string{own}, names...)
 	}
 	for _, n := range names {
 		entry := profileEntry{name: n}
-		if n == e.Flow.Plan().Profile {
+		if n == e.Flow.ReadPlan().Profile {
 			s.cursor = len(s.entries)
 			entry.profile = e.Flow.Profile()
 			entry.topo, _ = topology.Resolve(entry.profile, nil)

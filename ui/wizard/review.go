@@ -183,7 +183,7 @@ func (s *reviewScreen) Update(msg tea.Msg) tea.Cmd {
 		return s.leaveOut()
 	case key.Matches(k, keyDir):
 		s.typing = dirField
-		s.dir.Set(s.Flow.Plan().Output.Dir)
+		s.dir.Set(s.Flow.ReadPlan().Output.Dir)
 	case key.Matches(k, keyPlan) && s.PlanPath != "":
 		return s.Save()
 	case key.Matches(k, keyFold):
@@ -210,7 +210,7 @@ func (s *reviewScreen) write() tea.Cmd {
 func (s *reviewScreen) typeDir(k tea.KeyMsg) tea.Cmd {
 	if !k.Paste && key.Matches(k, keyAgree) {
 		s.typing = noField
-		if dir := s.dir.Value(); dir != "" && dir != s.Flow.Plan().Output.Dir {
+		if dir := s.dir.Value(); dir != "" && dir != s.Flow.ReadPlan().Output.Dir {
 			s.confirm.Clear()
 			return s.Do(flow.SetOutput{Dir: dir})
 		}

@@ -79,7 +79,7 @@ func (s *reviewScreen) tick(layout string) tea.Cmd {
 
 // takenForms are the forms that will be written.
 func (s *reviewScreen) takenForms() []string {
-	if l := s.Flow.Plan().Output.Layouts; len(l) > 0 {
+	if l := s.Flow.ReadPlan().Output.Layouts; len(l) > 0 {
 		return l
 	}
 	return s.Flow.Profile().Layouts

@@ -135,8 +135,9 @@ func (r *root) take(msg tea.Msg) tea.Cmd {
 	case doneMsg:
 		return r.answered(msg.event)
 	case judgedMsg:
-		var cmds []tea.Cmd
-		for _, e := range r.work.verdicts() {
+		verdicts, more := r.work.verdicts()
+		cmds := []tea.Cmd{more}
+		for _, e := range verdicts {
 			cmds = append(cmds, r.answered(e))
 		}
 		if r.work.manyEnded() {
@@ -179,6 +180,9 @@ func (r *root) settle() tea.Cmd {
 		}
 	}
 	cmds = append(cmds, r.arrive())
+	if m, ok := r.screen().(maker); ok {
+		cmds = append(cmds, m.Make(r.w))
+	}
 	if _, busy := r.env.Flow.Preparing(); busy && !r.ticking {
 		r.ticking = true
 		cmds = append(cmds, r.env.Tick(r.tick, tickMsg{}))

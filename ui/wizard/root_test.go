@@ -499,7 +499,7 @@ func TestANewerCheckCancelsTheOneBefore(t *testing.T) {
 	if msg := other(); msg != nil { // taken with the one that waits already
 		t.Errorf("another message for a second verdict: %v", msg)
 	}
-	if got := d.root.work.verdicts(); len(got) != 2 {
+	if got, _ := d.root.work.verdicts(); len(got) != 2 {
 		t.Errorf("verdicts %v, want two", got)
 	}
 	if len(contexts) != 3 {

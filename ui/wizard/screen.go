@@ -64,6 +64,10 @@ type (
 	// seer is a screen that shows what came from files: those are looked at each
 	// second, however many there are.
 	seer interface{ Seen() []topology.SlotID }
+	// maker is a screen that shows what takes longer to make than a frame, so that
+	// a command makes it. Make is called after each message, with the width of
+	// the window; nil says that nothing is to be made.
+	maker interface{ Make(w int) tea.Cmd }
 	// urgent is a screen whose own words go before the blockers of its step now,
 	// because they are about what the person is doing this moment.
 	urgent interface{ Urgent() (Status, bool) }
@@ -71,6 +75,10 @@ type (
 	// when enter was refused.
 	jumper interface{ JumpTo(flow.Blocker) tea.Cmd }
 )
+
+// slowFrom is from how many certificates or fields on what shows all of them
+// takes longer to make than a frame. A test sets it.
+var slowFrom = 1000
 
 // Status is one line: what stands out and what to do about it.
 type Status struct {

@@ -114,6 +114,9 @@ func (s *slotScreen) Update(msg tea.Msg) tea.Cmd {
 		return cmd
 	case completedMsg:
 		return s.completed(msg)
+	case filledMsg:
+		s.filled.filledLines, s.filled.making = msg.filledLines, false
+		return nil
 	case chosenMsg:
 		if msg.to == s && s.focus == onList {
 			return s.andThen(msg.field, msg.path, msg.look)

@@ -20,11 +20,9 @@ var _ = register(flow.StepTopology, newTopology)
 // was proved, and what each key opens.
 type topologyScreen struct {
 	*Env
-	model *diagram.Model
-	known topologyStamp // what the model was made of
+	topologyModel
 	view  diagram.View
 	lines []diagram.Line
-	begun bool
 
 	cursor, from int
 	calls        bool   // the second pane shows the calls
@@ -62,52 +60,9 @@ func (s *topologyScreen) canAsk() bool {
 func newTopology(e *Env) Screen { return &topologyScreen{Env: e} }
 
 func (s *topologyScreen) Open() tea.Cmd {
-	s.model, s.full, s.find, s.export = nil, false, nil, nil
-	s.refresh()
+	s.full, s.find, s.export = false, nil, nil
+	s.reopen()
 	return nil
-}
-
-// refresh makes the model anew when what it shows has changed.
-func (s *topologyScreen) refresh() {
-	now := s.stamp()
-	if now == s.known && s.model != nil {
-		return
-	}
-	at := s.lineID()
-	s.known = now
-	s.model = diagram.New(diagram.FromState(s.Flow, s.Now()))
-	if !s.begun {
-		s.view = s.model.Start(max(s.h, minHeight))
-		s.begun = s.h > 0
-	}
-	s.relist(at)
-}
-
-// topologyStamp tells states of the flow apart as far as this screen shows them.
-type topologyStamp struct {
-	changes     int
-	busy, prove bool
-}
-
-func (s *topologyScreen) stamp() topologyStamp {
-	progress, busy := s.Flow.Preparing()
-	return topologyStamp{s.Flow.Changes(), busy, progress.Stage == "prove"}
-}
-
-func (s *topologyScreen) lineID() string {
-	if s.cursor < len(s.lines) {
-		return s.lines[s.cursor].ID()
-	}
-	return ""
-}
-
-// relist makes the visible lines anew and keeps the cursor on its line.
-func (s *topologyScreen) relist(id string) {
-	s.lines = s.model.Lines(s.view)
-	if i := slices.IndexFunc(s.lines, func(l diagram.Line) bool { return l.ID() == id }); i >= 0 {
-		s.cursor = i
-	}
-	s.cursor = max(0, min(s.cursor, len(s.lines)-1))
 }
 
 // node is what the cursor stands on; of a folded line its CA. Nil when nothing
@@ -143,6 +98,8 @@ func (s *topologyScreen) Back() bool {
 func (s *topologyScreen) Keys() []key.Binding {
 	k := topologyKeys
 	switch {
+	case s.model == nil:
+		return []key.Binding{k.next}
 	case s.export != nil:
 		return []key.Binding{keyExportOK, pathKeys.complete, pathKeys.word}
 	case s.find != nil:
@@ -155,7 +112,7 @@ func (s *topologyScreen) Keys() []key.Binding {
 		return keys
 	}
 	keys := []key.Binding{k.move, k.fold, k.next}
-	if s.model != nil && len(s.model.Problems()) > 0 {
+	if len(s.model.Problems()) > 0 {
 		keys = append(keys, k.problem)
 	}
 	if !s.threePanes() {
@@ -177,6 +134,8 @@ func (s *topologyScreen) Keys() []key.Binding {
 
 func (s *topologyScreen) Update(msg tea.Msg) tea.Cmd {
 	switch m := msg.(type) {
+	case topologyMsg:
+		return s.drawn(m)
 	case exportMsg:
 		s.exported(m)
 		return nil
@@ -193,6 +152,8 @@ func (s *topologyScreen) Update(msg tea.Msg) tea.Cmd {
 	s.refresh()
 	k := topologyKeys
 	switch {
+	case s.model == nil && !key.Matches(pressed, k.next):
+		return nil
 	case s.export != nil:
 		return s.exportKey(pressed)
 	case s.find != nil:
@@ -391,7 +352,10 @@ func (s *topologyScreen) changed(c *topology.Component, m topology.Mode) Status 
 
 // JumpTo moves to the node that a blocker is about.
 func (s *topologyScreen) JumpTo(b flow.Blocker) tea.Cmd {
-	s.refresh()
+	if s.refresh(); s.model == nil {
+		s.goal = &b
+		return nil
+	}
 	for _, id := range []string{string(b.Slot), b.Where} {
 		if n := s.model.Node(id); n != nil {
 			s.to(n)

@@ -17,6 +17,9 @@ func (s *topologyScreen) Status() Status {
 	if p, busy := s.Flow.Preparing(); busy {
 		return Status{theme.BusySign, working(p)}
 	}
+	if s.model == nil {
+		return Status{Text: "Nothing has been written yet."}
+	}
 	var warned []*diagram.Node
 	ending := 0
 	for _, n := range s.model.Problems() {

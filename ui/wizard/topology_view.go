@@ -18,6 +18,8 @@ func (s *topologyScreen) View(w, h int) string {
 	s.w, s.h = w, h
 	s.refresh()
 	switch {
+	case s.model == nil:
+		return s.waiting(w, h)
 	case s.export != nil:
 		prompt := block(s.export.lines("Export the topology to a file", w), w, 3)
 		p := s.export

@@ -92,7 +92,7 @@ func (s *writeScreen) View(w, h int) string {
 // stages are what is done, what is being done and what is left.
 func (s *writeScreen) stages(w, h int) string {
 	th := s.Theme
-	dir := untrusted.Text(s.Flow.Plan().Output.Dir).Max(200)
+	dir := untrusted.Text(s.Flow.ReadPlan().Output.Dir).Max(200)
 	lines := []string{""}
 	if err := s.failed(); err != nil {
 		title := "Nothing was written to " + dir
