@@ -186,22 +186,6 @@ func TestALateVerdictIsDropped(t *testing.T) {
 	}
 }
 
-func TestACAIsJudgedWithItsLeaves(t *testing.T) {
-	s, _ := start(t)
-	do(s, flow.SetMode{Component: "etcd", Mode: topology.BringCerts})
-	do(s, flow.SetSource{Field: flow.Field{Slot: "etcd/server", Part: flow.PartCert}, Source: flow.Source{Path: "server.crt"}})
-	effects := s.Apply(flow.SetSource{Field: flow.Field{Slot: "etcd/ca", Part: flow.PartCert}, Source: flow.Source{Path: "ca.crt"}})
-	var slots []topology.SlotID
-	for _, e := range effects {
-		if c, ok := e.(flow.CheckSlot); ok {
-			slots = append(slots, c.Slot)
-		}
-	}
-	if !slices.Equal(slots, []topology.SlotID{"etcd/ca", "etcd/server"}) {
-		t.Errorf("judged anew: %v", slots)
-	}
-}
-
 // A file that changes on disk while Topology is shown is judged again, and the
 // set made again behind it.
 func TestAVerdictAtTopologyLeadsToANewSet(t *testing.T) {

@@ -88,6 +88,11 @@ func (s *State) outcome(e Event) []Effect {
 		e.Verdict.Pending = false
 		s.verdicts[e.Slot] = e.Verdict
 		s.judged(e.Slot)
+		if s.follow[e.Slot] {
+			if below := s.checkBelow(e.Slot); len(below) > 0 {
+				return below
+			}
+		}
 		if s.at == StepTopology || s.at == StepReview {
 			return s.prepare(nil) // it waited for this verdict
 		}

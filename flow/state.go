@@ -35,6 +35,7 @@ type State struct {
 
 	gen      int // counts every question asked, so that a late answer is known
 	slotGen  map[topology.SlotID]int
+	follow   map[topology.SlotID]bool // CAs whose verdict has those below judged
 	verdicts map[topology.SlotID]Verdict
 	// asked and due are what the steps ask for, as long as no answer changes.
 	asked    map[topology.Mode]*Asked
@@ -67,7 +68,7 @@ func New(c Catalogue, p *plan.Plan) (*State, []Effect, error) {
 	s := &State{
 		catalogue: c, at: StepProfile, reached: map[Step]bool{StepProfile: true}, plan: p.Clone(),
 		sources: map[Field]Source{}, passphrases: map[topology.SlotID][]byte{},
-		slotGen: map[topology.SlotID]int{}, verdicts: map[topology.SlotID]Verdict{},
+		slotGen: map[topology.SlotID]int{}, follow: map[topology.SlotID]bool{}, verdicts: map[topology.SlotID]Verdict{},
 	}
 	profile, err := c.Load(p.Profile)
 	if err != nil {
