@@ -211,9 +211,7 @@ func nameLines(hs []prove.Handshake) []string {
 			line += fmt.Sprintf(" in %s", untrusted.Text(strings.Join(h.Groups, ", ")))
 		}
 	}
-	if h.Alike != "" {
-		line += fmt.Sprintf("  like %s", untrusted.Text(h.Alike))
-	}
+	line += likeWords(hs)
 	out := []string{line}
 	if !ok {
 		for _, row := range [][2]string{{"what", h.Problem}, {"error", h.Error}, {"fix", h.Fix}, {"note", h.Advised}} {
@@ -223,6 +221,23 @@ func nameLines(hs []prove.Handshake) []string {
 		}
 	}
 	return out
+}
+
+// likeWords says which connections spoke for those of a line that were not made.
+func likeWords(hs []prove.Handshake) string {
+	var each []string
+	for _, h := range hs {
+		if h.Alike != "" {
+			each = append(each, h.Version+" like "+untrusted.Text(h.Alike).String())
+		}
+	}
+	switch {
+	case len(each) == 0:
+		return ""
+	case !slices.ContainsFunc(hs, func(h prove.Handshake) bool { return h.Alike != hs[0].Alike }):
+		return "  like " + untrusted.Text(hs[0].Alike).String()
+	}
+	return "  (" + strings.Join(each, ", ") + ")"
 }
 
 func reachLines(openings []prove.Opening) []string {
