@@ -298,7 +298,7 @@ func (s *State) prepare(keep *Prepared) []Effect {
 		return nil
 	}
 	s.gen++
-	s.prepGen, s.preparing, s.prepErr, s.progress = s.gen, true, nil, Progress{Stage: "keys"}
+	s.prepGen, s.preparing, s.prepErr, s.progress = s.gen, true, nil, Progress{Stage: s.firstStage()}
 	s.ahead = MakeKeys{} // this set takes them
 	return []Effect{Prepare{Gen: s.gen, Answers: s.Answers(), Keep: keep}}
 }

@@ -142,3 +142,10 @@ func TestAnyKeysWhileSomethingIsMade(t *testing.T) {
 		d.frame()
 	})
 }
+
+// Nobody waits for keys where none are made.
+func TestASetThatIsBroughtBeginsWithItsChecks(t *testing.T) {
+	d := driveBrought(t, setup{}).press("d", "t", "ctrl+u").write("pki").press("enter", "enter")
+	d.hold(keyOf(t, "enter"))
+	d.at(flow.StepTopology).shows("Checking the set").hides("Making keys")
+}
