@@ -11,14 +11,15 @@ import (
 // refuses an event: one that makes no sense now changes nothing.
 func (s *State) Apply(e Event) []Effect {
 	switch e.(type) {
-	case Look, Progressed, Saved:
+	case Look, Progressed, Saved, Next, Back, Goto:
 	default:
 		s.changes++
 	}
 	switch e := e.(type) {
 	case Checked, Look, Progressed: // no answer changes, and they come by the thousand
 		return s.apply(e)
-	case SetSource, SetPassphrase: // of one slot, key by key as a path is typed
+	case SetSource, SetPassphrase, // of one slot, key by key as a path is typed
+		Next, Back, Goto: // no answer changes
 		return append(s.apply(e), s.keysAhead()...)
 	case Looked: // comes each second, mostly with nothing
 		if len(e.Changed) == 0 && !e.Nodes {

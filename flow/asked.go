@@ -189,7 +189,7 @@ func (s *State) stands(slot *topology.Slot, m topology.Mode) asked {
 func (s *State) Revision() int { return s.revision }
 
 // Changes tells whether answers, verdicts or the set may have changed: it grows
-// with every event but those of how far something is.
+// with every event but those of how far something is and of going to another step.
 func (s *State) Changes() int { return s.changes }
 
 // Worst is the first of Blockers, found without making the others.
