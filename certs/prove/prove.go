@@ -148,23 +148,32 @@ func (p between) edges(ctx context.Context, in Input) ([]Handshake, error) {
 	out := make([]Handshake, len(jobs))
 	var mu sync.Mutex
 	done := 0
-	try := func(which []int, one func(i int) Handshake) error {
+	tell := func() {
+		if in.Progress != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			in.Progress(done, len(jobs))
+		}
+	}
+	try := func(which [][]int, one func(i int) Handshake) error {
 		return each(ctx, in.Workers, len(which), func(ctx context.Context, n int) {
-			out[which[n]] = one(which[n])
-			if in.Progress != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				done++
-				in.Progress(done, len(jobs))
+			for _, i := range which[n] {
+				out[i] = one(i)
+				tell()
 			}
 		})
 	}
-	var own, others []int
+	var own, others [][]int // those of one edge ask the same of chains: one after the other
 	for i := range jobs {
-		if speaker[i] == i {
-			own = append(own, i)
-		} else {
-			others = append(others, i)
+		last := len(others) - 1
+		switch {
+		case speaker[i] == i:
+			own = append(own, []int{i})
+		case last >= 0 && jobs[others[last][0]].edge == jobs[i].edge:
+			others[last] = append(others[last], i)
+		default:
+			others = append(others, []int{i})
 		}
 	}
 	if err := try(own, func(i int) Handshake { return p.prove(ctx, jobs[i]) }); err != nil {

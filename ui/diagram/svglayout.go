@@ -1,6 +1,7 @@
 package diagram
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -234,7 +235,7 @@ func (p *arrangement) improveList(list []int, lo, hi, price int) int {
 				continue
 			}
 			move(list, i, j)
-			if now := p.price(); now < best {
+			if now := p.priceBelow(best); now < best {
 				best, bestAt = now, j
 			}
 			move(list, j, i)
@@ -274,9 +275,12 @@ func (p *arrangement) measure() {
 	}
 }
 
-// price sets the levels of the bars and says what the picture costs. It is asked
-// some thousand times for a picture.
-func (p *arrangement) price() int {
+// price sets the levels of the bars and says what the picture costs.
+func (p *arrangement) price() int { return p.priceBelow(math.MaxInt) }
+
+// priceBelow is price where that is below a limit, else something that is not: of the
+// thousands of arrangements that are tried most are dear before all is counted.
+func (p *arrangement) priceBelow(limit int) int {
 	p.measure()
 	spans, place := p.spans, p.place
 	price, levels := 0, 0
@@ -292,9 +296,15 @@ func (p *arrangement) price() int {
 		}
 		p.bars[b].level = level
 		levels = max(levels, level)
+		if price+priceLevel*levels >= limit {
+			return limit
+		}
 	}
 	price += priceLevel * levels
 	for i := range p.columns {
+		if price >= limit {
+			return limit
+		}
 		c := &p.columns[i]
 		low, high := min(place[c.from], place[c.to]), max(place[c.from], place[c.to])
 		for _, b := range p.order[min(low+1, high):high] {
