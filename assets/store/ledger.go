@@ -55,6 +55,7 @@ type line struct {
 }
 
 // piece is where a piece of a ledger's text is: its length, as a varint, then it.
+// That of a file that was refused is zero.
 type piece uint32
 
 func (p piece) of(text []byte) []byte {
@@ -78,7 +79,8 @@ const none = -1
 // dozen, but a manifest may say anything.
 const maxKinds = 64
 
-// newLedger has room for so many files, of which before has a part as they are.
+// newLedger has room for so many files, of which before, a manifest's, has a part
+// as they are. Its text begins with the empty one, which the zero piece is.
 func newLedger(files int, before *ledger) *ledger {
 	own := files
 	if before != nil {
@@ -87,7 +89,7 @@ func newLedger(files int, before *ledger) *ledger {
 	return &ledger{
 		names: newNames(files), before: before, kinds: map[string]piece{},
 		refs: make([]ref, 0, files), states: make([]state, 0, files),
-		lines: make([]line, 0, own), text: make([]byte, 0, own*averageText),
+		lines: make([]line, 0, own), text: make([]byte, 1, 1+own*averageText),
 	}
 }
 
