@@ -3,6 +3,7 @@ package wizard
 import (
 	"bytes"
 	"crypto/x509"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"certwright/certs/material"
 	"certwright/certs/topology"
 	"certwright/flow"
+	"certwright/flow/plan"
 	"certwright/ui/theme"
 )
 
@@ -505,6 +507,32 @@ func TestCutPath(t *testing.T) {
 	} {
 		if got := cutPath(th, c.path, c.w); got != c.want {
 			t.Errorf("%s in %d: got %q, want %q", c.path, c.w, got, c.want)
+		}
+	}
+}
+
+// Of thousands of fields of one name it is the node that tells them apart.
+func TestEachNodesFieldNamesItsNode(t *testing.T) {
+	for _, size := range [][2]int{{60, 20}, {80, 24}, {120, 40}} {
+		d := driveNodes(t, setup{width: size[0], height: size[1], plan: func(p *plan.Plan) {
+			p.Components = map[topology.ComponentID]plan.Component{"kube": {Mode: topology.BringCerts}}
+			p.Nodes = []topology.Node{{Name: "cp-0", Role: topology.ControlPlane, Addresses: []string{"10.0.0.1"}}}
+			for i := range 9 {
+				p.Nodes = append(p.Nodes, topology.Node{Name: fmt.Sprintf("node-%05d", i), Role: topology.Worker, Addresses: []string{fmt.Sprintf("10.0.1.%d", i)}})
+			}
+			p.Nodes = append(p.Nodes, topology.Node{Name: "a-node-of-a-very-long-name.rack-7.west.example.com", Role: topology.Worker, Addresses: []string{"10.0.2.1"}})
+		}}).press("enter", "enter").at(flow.StepCerts)
+		seen := d.frame()
+		for range 20 {
+			seen += d.press("pgdown").frame()
+		}
+		for i := range 9 {
+			if name := fmt.Sprintf(" node-%05d ", i); strings.Count(seen, name) < 2 {
+				t.Errorf("%v: no two fields end in %q\n%s", size, name, seen)
+			}
+		}
+		if !strings.Contains(seen, "e.com ") {
+			t.Errorf("%v: the end of a long name is cut", size)
 		}
 	}
 }

@@ -137,7 +137,7 @@ func (s *slotScreen) row(r slotRow, chosen bool, label, w int) string {
 	name := s.label(r)
 	under := strings.TrimLeft(name, " ") // a key stands below its certificate, a little to the right
 	indent := len(name) - len(under)
-	line.Mark(s.sign(r.field)).Plain(" "+name[:indent]).Col(theme.Named(chosen, theme.Plain), under, label-indent).Plain(" ")
+	line.Mark(s.sign(r.field)).Plain(" "+name[:indent]).Col(theme.Named(chosen, theme.Plain), s.cutLabel(r, under, label-indent), label-indent).Plain(" ")
 	room := w - line.Width()
 	text, role := s.valueText(r.field), theme.Plain
 	if s.Flow.Source(r.field).Empty() {
@@ -147,6 +147,22 @@ func (s *slotScreen) row(r slotRow, chosen bool, label, w int) string {
 		role = theme.Bold
 	}
 	return line.Add(role, cutPath(th, text, room)).Fit(w)
+}
+
+// cutLabel shortens a row's name to a width. Of a node's it is the node that tells
+// it from thousands of its like.
+func (s *slotScreen) cutLabel(r slotRow, label string, w int) string {
+	slot := s.Flow.Topology().Slot(r.field.Slot)
+	if slot == nil || slot.Node == "" || ansi.StringWidth(label) <= w {
+		return label
+	}
+	what, ok := strings.CutSuffix(label, " of "+slot.Node)
+	for _, node := range []string{" of " + slot.Node, " " + slot.Node} {
+		if room := w - ansi.StringWidth(node); ok && room >= 6 {
+			return s.Theme.Cut(what, room) + node
+		}
+	}
+	return s.Theme.CutMiddle(label, w)
 }
 
 // cutPath shortens a path from its front, at a separator where it can: its last
