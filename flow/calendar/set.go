@@ -127,7 +127,7 @@ func (r *reader) extras(drift *store.Drift) error {
 }
 
 // originals leaves out the copies of a slot's certificate: the deployed file
-// stands for it, then the CA's own, then whatever else holds it. It keeps files.
+// stands for it, then the CA's own, then whatever else holds it. It works in files itself.
 func originals(files []store.Entry) []store.Entry {
 	type certificate struct{ slot, serial string }
 	rank := func(e store.Entry) int {
