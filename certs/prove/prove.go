@@ -2,7 +2,8 @@
 // memory, with the certificates that will be written and each side configured
 // as the component configures itself. Start with Edges for what must work,
 // with Reach for what a stolen key would open, All for both, and with CAReach for what a
-// stolen CA would.
+// stolen CA would. Of many nodes a sample is tried (Sample), and in it one
+// handshake made for each kind of connection (Handshake.Alike).
 //
 // It opens no socket and writes no file.
 package prove
@@ -89,7 +90,8 @@ func pick(hs []Handshake, want func(Handshake) bool) []Handshake {
 var versions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
 
 // Edges makes every connection of the topology, once for each name that is
-// dialled and each TLS version, in the topology's order. A connection that
+// dialled and each TLS version, in the topology's order; with more than eight
+// nodes one of each kind is made, and the others are held to it. A connection that
 // fails is in the answer, not in the error: that is for a set without a
 // topology, and for ctx, whose cause is returned when it ends.
 func Edges(ctx context.Context, in Input) ([]Handshake, error) {
