@@ -81,7 +81,7 @@ func checkNodes(nodes []Node, own bool) ([]Node, []*FactProblem) {
 		bad(MaxNodes, "name", "is one of %d nodes, and at most %d are taken", len(nodes), MaxNodes)
 		return nodes, problems
 	}
-	names, owners := make(map[string]int, len(nodes)), make(map[string]string, len(nodes))
+	names, owners := make(map[string]int, len(nodes)), make(map[string]int, len(nodes))
 	for i := range nodes {
 		n := &nodes[i]
 		if good := strings.ToLower(strings.TrimSpace(n.Name)); good != n.Name {
@@ -115,10 +115,13 @@ func checkNodes(nodes []Node, own bool) ([]Node, []*FactProblem) {
 				bad(i, fmt.Sprintf("addresses[%d]", j), "%v", err)
 				continue
 			}
-			if other, taken := owners[good]; taken && other != n.Name {
-				bad(i, fmt.Sprintf("addresses[%d]", j), "%s is an address of node %s already", good, other)
+			switch owner, taken := owners[good]; {
+			case taken && owner == i:
+				bad(i, fmt.Sprintf("addresses[%d]", j), "%s stands there already; remove one of the two", good)
+			case taken && nodes[owner].Name != n.Name: // else the name is reported
+				bad(i, fmt.Sprintf("addresses[%d]", j), "%s is an address of node %s already", good, nodes[owner].Name)
 			}
-			owners[good] = n.Name
+			owners[good] = i
 			if good != a {
 				n = change(i)
 				n.Addresses[j] = good

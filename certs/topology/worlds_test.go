@@ -41,6 +41,8 @@ func TestNodeTables(t *testing.T) {
 		{"no address", []Node{plane, {Name: "w-0"}}, "nodes[1].addresses: node w-0 has no address"},
 		{"two of one name", []Node{plane, {Name: "CP-0", Addresses: []string{"10.0.0.2"}}}, "nodes[1].name: cp-0 is the name of node 1 already"},
 		{"two with one address", []Node{plane, {Name: "w-0", Addresses: []string{"10.0.0.1"}}}, "nodes[1].addresses[0]: 10.0.0.1 is an address of node cp-0 already"},
+		{"one with one address twice", []Node{plane, {Name: "w-0", Addresses: []string{"fd00::2", "10.0.0.2", "FD00:0::2"}}}, "nodes[1].addresses[2]: fd00::2 stands there already; remove one of the two"},
+		{"one line twice", []Node{plane, plane}, "nodes[1].name: cp-0 is the name of node 1 already"},
 		{"an address that is none", []Node{plane, {Name: "w-0", Addresses: []string{"10.0.0.300"}}}, "300 is over 255"},
 		{"an unknown role", []Node{plane, {Name: "w-0", Role: "master", Addresses: []string{"10.0.0.2"}}}, "nodes[1].role"},
 		{"no name", []Node{plane, {Addresses: []string{"10.0.0.2"}}}, "nodes[1].name: is empty"},

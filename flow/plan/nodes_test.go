@@ -133,6 +133,7 @@ func TestWrongFilesOfNodes(t *testing.T) {
 		{"addresses with commas", "n.csv", first + "w,worker,10.0.0.1,10.0.0.2\n", "n.csv:3:1: has 4 fields, and name,role,addresses are 3; separate the addresses of a node by blanks or semicolons"},
 		{"no address", "n.csv", first + "w,worker,\n", "n.csv:3:10: nodes[1].addresses: node w has no address; write at least the one that others reach it under"},
 		{"wrong address", "n.csv", first + "w,worker,10.0.0.300\n", "n.csv:3:10: nodes[1].addresses[0]: 10.0.0.300 is not an IP address: 300 is over 255"},
+		{"one address twice", "n.csv", first + "w,worker,::1 0::1\n", "n.csv:3:10: nodes[1].addresses[1]: ::1 stands there already; remove one of the two"},
 		{"one name twice, behind an empty line", "n.csv", first + "\nCP-0,worker,10.0.0.2\n", "n.csv:4:1: nodes[1].name: cp-0 is the name of node 1 already"},
 		{"unknown role", "n.csv", first + "w,boss,10.0.0.2\n", `n.csv:3:3: nodes[1].role: must be control-plane or worker, not "boss"`},
 		{"a quote that does not end", "n.csv", first + "\"w,worker,10.0.0.2\n", "n.csv:3:20: is not CSV: extraneous or missing \" in quoted-field; write name,role,addresses without quotes, a line for each node"},
@@ -172,6 +173,7 @@ func tables() *rapid.Generator[[]topology.Node] {
 func FuzzParseNodes(f *testing.F) {
 	f.Add("n.csv", []byte("name,role,addresses\ncp-0,control-plane,10.0.0.10 fd00::1\n"))
 	f.Add("n.csv", []byte("role,name,addresses\n\"\",x,;;\n"))
+	f.Add("n.csv", []byte("name,role,addresses\ncp-0,control-plane,::1 0::1\n"))
 	f.Add("n.yaml", []byte("- {name: cp-0, role: control-plane, addresses: [10.0.0.10]}\n"))
 	profile := kubernetes(f)
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
