@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"certwright/certs"
+	"certwright/certs/material"
 	"certwright/certs/topology"
 )
 
@@ -53,7 +54,7 @@ func appendPEM(b []byte, label string, der []byte) []byte {
 
 // privateKey is PKCS#8, which every component was seen to read.
 func privateKey(key crypto.Signer) ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	der, err := material.PKCS8(key)
 	if err != nil {
 		return nil, fmt.Errorf("encode the private key: %w", err)
 	}

@@ -31,7 +31,7 @@ func EncodeCertificates(certs ...*x509.Certificate) []byte {
 // EncodeKey writes a private key as PKCS#8 PEM, which openssl, crypto/tls and
 // client-go all read. The caller owns the bytes and clears them.
 func EncodeKey(k crypto.Signer) ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(k)
+	der, err := PKCS8(k)
 	if err != nil {
 		return nil, fmt.Errorf("encode private key: %w", err)
 	}

@@ -105,7 +105,7 @@ func load(pair *certs.Pair) loaded {
 	for _, c := range pair.Certificates {
 		file = append(file, encode("CERTIFICATE", c.Raw)...)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(pair.Key)
+	der, err := material.PKCS8(pair.Key)
 	if err != nil {
 		return loaded{err: errors.New("the private key cannot be written as PKCS#8")}
 	}
