@@ -154,10 +154,14 @@ func (j *job) newKubeconfig(k topology.Kubeconfig) (File, error) {
 func (k kubeconfig) yaml() ([]byte, error) {
 	cluster, user, context := k.Clusters[0], k.Users[0], k.Contexts[0]
 	for _, s := range []string{
-		cluster.Name, cluster.Cluster.Server, cluster.Cluster.CA, user.Name, user.User.Certificate, user.User.Key,
-		context.Name, context.Context.Cluster, context.Context.User, k.CurrentContext,
+		cluster.Name, cluster.Cluster.Server, user.Name, context.Name, context.Context.Cluster, context.Context.User, k.CurrentContext,
 	} {
 		if !plainYAML(s) {
+			return toYAML(k)
+		}
+	}
+	for _, s := range []string{cluster.Cluster.CA, user.User.Certificate, user.User.Key} {
+		if !strings.HasPrefix(s, pemInBase64) && !plainYAML(s) {
 			return toYAML(k)
 		}
 	}
@@ -178,6 +182,10 @@ func (k kubeconfig) yaml() ([]byte, error) {
 	}
 	return b, nil
 }
+
+// pemInBase64 begins the data of every PEM. With this at its front base64 is
+// plain, however long it is.
+const pemInBase64 = "LS0tLS1CRUdJTi" // -----BEGIN
 
 // wordsOfYAML are read as something else than a text, in YAML 1.1 or 1.2.
 var wordsOfYAML = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}

@@ -17,19 +17,36 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// curve is what the certificates of an elliptic curve's keys say of it.
+// curve is what the certificates of an elliptic curve's keys say of it: the
+// algorithms as AlgorithmIdentifiers (RFC 5280, section 4.1.1.2), encoded once.
 type curve struct {
-	oid       asn1.ObjectIdentifier // RFC 5480, section 2.1.1.1
-	signed    asn1.ObjectIdentifier // ecdsa-with-SHA…, RFC 5758, section 3.2
+	key       []byte // id-ecPublicKey with the curve, RFC 5480, section 2.1.1
+	signed    []byte // ecdsa-with-SHA…, RFC 5758, section 3.2
 	hash      crypto.Hash
 	algorithm x509.SignatureAlgorithm
 }
 
 var (
 	oidECPublicKey = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
-	curveP256      = curve{asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}, asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}, crypto.SHA256, x509.ECDSAWithSHA256}
-	curveP384      = curve{asn1.ObjectIdentifier{1, 3, 132, 0, 34}, asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}, crypto.SHA384, x509.ECDSAWithSHA384}
+	curveP256      = curve{
+		algorithm(oidECPublicKey, asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}), algorithm(asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}),
+		crypto.SHA256, x509.ECDSAWithSHA256,
+	}
+	curveP384 = curve{
+		algorithm(oidECPublicKey, asn1.ObjectIdentifier{1, 3, 132, 0, 34}), algorithm(asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}),
+		crypto.SHA384, x509.ECDSAWithSHA384,
+	}
 )
+
+func algorithm(oids ...asn1.ObjectIdentifier) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		for _, oid := range oids {
+			b.AddASN1ObjectIdentifier(oid)
+		}
+	})
+	return b.BytesOrPanic()
+}
 
 func curveOf(k *ecdsa.PublicKey) *curve {
 	switch k.Curve {
@@ -74,7 +91,7 @@ func seal(tbs []byte, parent *x509.Certificate, key *ecdsa.PrivateKey, by *curve
 	var b cryptobyte.Builder
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(tbs)
-		addAlgorithm(b, by.signed)
+		b.AddBytes(by.signed)
 		b.AddASN1BitString(signature)
 	})
 	raw, err := b.Bytes()
@@ -117,7 +134,7 @@ func encode(t, parent *x509.Certificate, pub *ecdsa.PublicKey, by *curve) []byte
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(der.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(2) }) // v3
 		b.AddASN1BigInt(t.SerialNumber)
-		addAlgorithm(b, by.signed)
+		b.AddBytes(by.signed)
 		b.AddBytes(parent.RawSubject)
 		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 			addTime(b, t.NotBefore)
@@ -125,7 +142,7 @@ func encode(t, parent *x509.Certificate, pub *ecdsa.PublicKey, by *curve) []byte
 		})
 		b.AddBytes(name)
 		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			addAlgorithm(b, oidECPublicKey, on.oid)
+			b.AddBytes(on.key)
 			b.AddASN1BitString(point)
 		})
 		b.AddASN1(der.Tag(3).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
@@ -194,20 +211,12 @@ func printable(texts ...string) bool {
 }
 
 // addAttribute adds one attribute of X.520, 2.5.4.id, as a name of its own.
-func addAttribute(b *cryptobyte.Builder, id int, text string) {
+func addAttribute(b *cryptobyte.Builder, id byte, text string) {
 	b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
 		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{2, 5, 4, id})
+			b.AddBytes([]byte{6, 3, 2*40 + 5, 4, id})
 			b.AddASN1(der.PrintableString, func(b *cryptobyte.Builder) { b.AddBytes([]byte(text)) })
 		})
-	})
-}
-
-func addAlgorithm(b *cryptobyte.Builder, oids ...asn1.ObjectIdentifier) {
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		for _, oid := range oids {
-			b.AddASN1ObjectIdentifier(oid)
-		}
 	})
 }
 
@@ -237,7 +246,7 @@ func addExtensions(b *cryptobyte.Builder, t *x509.Certificate, authority []byte,
 		addExtension(b, 37, false, func(b *cryptobyte.Builder) {
 			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 				for _, u := range t.ExtKeyUsage {
-					b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, int(u)}) // serverAuth is 1, clientAuth 2
+					b.AddBytes([]byte{6, 8, 1*40 + 3, 6, 1, 5, 5, 7, 3, byte(u)}) // 1.3.6.1.5.5.7.3: serverAuth is 1, clientAuth 2
 				}
 			})
 		})
@@ -282,9 +291,9 @@ func addTagged(b *cryptobyte.Builder, tag der.Tag, value []byte) {
 }
 
 // addExtension adds one of id-ce, 2.5.29.id.
-func addExtension(b *cryptobyte.Builder, id int, critical bool, value func(*cryptobyte.Builder)) {
+func addExtension(b *cryptobyte.Builder, id byte, critical bool, value func(*cryptobyte.Builder)) {
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{2, 5, 29, id})
+		b.AddBytes([]byte{6, 3, 2*40 + 5, 29, id})
 		if critical {
 			b.AddASN1Boolean(true)
 		}
