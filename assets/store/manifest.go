@@ -298,21 +298,61 @@ func (m *Manifest) write(w io.Writer, files iter.Seq[Entry]) error {
 	}
 	b.Write(head[:len(head)-1])
 	b.WriteString(",\"files\":[")
-	first := true
+	var line []byte
 	for e := range files {
-		line, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		if !first {
+		if line != nil {
 			b.WriteByte(',')
 		}
-		first = false
-		b.WriteByte('\n')
+		if line, err = appendEntry(append(line[:0], '\n'), &e); err != nil {
+			return err
+		}
 		b.Write(line)
 	}
 	b.WriteString("\n]}\n")
 	return b.Flush()
+}
+
+// appendEntry is json.Marshal, and without it where no text needs to be escaped:
+// a fleet's lines are written while all else waits.
+func appendEntry(b []byte, e *Entry) ([]byte, error) {
+	for _, text := range []string{e.Path, e.ModeText, e.SHA256, e.Slot, e.Kind, e.Serial} {
+		if !plainJSON(text) {
+			return appendJSON(b, e)
+		}
+	}
+	if end := e.NotAfter; end != nil && (end.Location() != time.UTC || end.Year() < 0 || end.Year() > 9999) {
+		return appendJSON(b, e)
+	}
+	b = append(append(b, `{"path":"`...), e.Path...)
+	b = append(append(b, `","mode":"`...), e.ModeText...)
+	b = append(append(b, `","sha256":"`...), e.SHA256...)
+	b = strconv.AppendInt(append(b, `","size":`...), e.Size, 10)
+	if e.Slot != "" {
+		b = append(append(append(b, `,"slot":"`...), e.Slot...), '"')
+	}
+	b = append(append(append(b, `,"kind":"`...), e.Kind...), '"')
+	if e.Serial != "" {
+		b = append(append(append(b, `,"serial":"`...), e.Serial...), '"')
+	}
+	if e.NotAfter != nil {
+		b = append(e.NotAfter.AppendFormat(append(b, `,"notAfter":"`...), time.RFC3339Nano), '"')
+	}
+	return append(b, '}'), nil
+}
+
+func appendJSON(b []byte, e *Entry) ([]byte, error) {
+	line, err := json.Marshal(e)
+	return append(b, line...), err
+}
+
+// plainJSON says whether a text stands in JSON as it is.
+func plainJSON(text string) bool {
+	for _, c := range []byte(text) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 // ManifestOf is the manifest.json of files that are a set of their own inside

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 func TestPaths(t *testing.T) {
@@ -129,6 +132,27 @@ func TestManifestIsStrict(t *testing.T) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
 	}
+}
+
+// A line is written as json.Marshal writes it, whatever stands in it.
+func TestLinesOfTheManifestAreJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.StringMatching(`[ -~]{0,9}`), rapid.StringMatching(`[a-z0-9/.@-]{0,9}`), rapid.String())
+		e := Entry{
+			Path: text.Draw(t, "path"), Mode: 0o600, ModeText: text.Draw(t, "mode"), SHA256: text.Draw(t, "sum"), Size: rapid.Int64().Draw(t, "size"),
+			Slot: text.Draw(t, "slot"), Kind: text.Draw(t, "kind"), Serial: text.Draw(t, "serial"),
+		}
+		if rapid.Bool().Draw(t, "ends") {
+			end := time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "seconds"), rapid.SampledFrom([]int64{0, 1, 5e8, 999_999_999}).Draw(t, "nanoseconds"))
+			end = end.In(rapid.SampledFrom([]*time.Location{time.UTC, time.FixedZone("east", 3600), time.FixedZone("odd", 61)}).Draw(t, "zone"))
+			e.NotAfter = &end
+		}
+		want, wantErr := json.Marshal(e)
+		got, err := appendEntry([]byte("\n"), &e)
+		if (err != nil) != (wantErr != nil) || err == nil && string(got) != "\n"+string(want) {
+			t.Fatalf("got %s, %v\nwant %s, %v", got, err, want, wantErr)
+		}
+	})
 }
 
 func TestManifestRoundTrip(t *testing.T) {
