@@ -7,24 +7,26 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"slices"
 
 	"certwright/certs/topology"
 )
 
 // Of many nodes one connection of each kind is made, of one kind the first, of the
-// next one in the middle, then the last. The others of a kind differ from it in
-// what can be looked at one by one: that each side's certificates lead where the
-// other trusts, that the server's are for the name that is dialled, that each
-// side's key is its certificate's, and who the server takes the client for.
-// Where one of these does not hold, or the handshake of the kind failed, the
-// connection gets a handshake of its own, and crypto/tls says why.
+// next one in the middle, then the last, in turns under a name and under an
+// address. The others of a kind differ from it in what can be looked at one by
+// one: that each side's certificates lead where the other trusts, that the
+// server's are for the name that is dialled, that each side's key is its
+// certificate's, and who the server takes the client for. Where one of these does
+// not hold, or the handshake of the kind failed, the connection gets a handshake
+// of its own, and crypto/tls says why.
 
 // kind is what a handshake comes to depend on beside that.
 type kind struct {
 	edge               string // the profile's
 	serverCA, clientCA topology.AuthorityID
 	version            uint16
-	name               string // "", "IP" or "DNS"
+	named              bool // whether a name or an address is dialled
 	server, client     shape
 }
 
@@ -51,16 +53,9 @@ func shapeOf(c *tls.Certificate) shape {
 // kind of a connection; false where one side has nothing that it could show.
 func (p between) kind(j job) (kind, bool) {
 	e := j.edge
-	k := kind{edge: e.Base, serverCA: e.ServerCA, clientCA: e.ClientCA, version: j.version}
+	k := kind{edge: e.Base, serverCA: e.ServerCA, clientCA: e.ClientCA, version: j.version, named: j.name.Value != ""}
 	if k.edge == "" {
 		k.edge = e.ID
-	}
-	switch {
-	case j.name.Value == "":
-	case net.ParseIP(j.name.Value) != nil:
-		k.name = "IP"
-	default:
-		k.name = "DNS"
 	}
 	server, client := p.server.slot(e.Server.Slot), p.client.slot(e.Client.Slot)
 	k.server = server.shape
@@ -102,8 +97,14 @@ func (p between) speakers(ctx context.Context, workers int, jobs []job) ([]int, 
 	}
 	for n, k := range order {
 		all := members[k]
+		// The kinds of an edge follow each other, a TLS version each.
+		address := func(i int) bool { return net.ParseIP(jobs[i].name.Value) != nil }
+		which := slices.DeleteFunc(slices.Clone(all), func(i int) bool { return address(i) == (n%2 == 0) })
+		if len(which) == 0 {
+			which = all
+		}
 		for _, i := range all {
-			out[i] = all[(len(all)-1)*(n%3)/2]
+			out[i] = which[(len(which)-1)*(n%3)/2]
 		}
 	}
 	return out, nil

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -23,10 +24,17 @@ func TestOfManyNodesOneOfAKindIsMade(t *testing.T) {
 		t.Fatal(failed[0].Problem)
 	}
 	made := map[string]int{}
+	ways, madeWays := map[string]bool{}, map[string]bool{} // name or address, and TLS version, of an edge
 	for _, h := range hs {
 		base, _, _ := strings.Cut(h.Edge, "@")
+		named := base + " by name"
+		if net.ParseIP(h.Name) != nil {
+			named = base + " by address"
+		}
+		ways[named], ways[base+h.Version] = true, true
 		if h.Alike == "" {
 			made[base]++
+			madeWays[named], madeWays[base+h.Version] = true, true
 		} else if !strings.HasPrefix(h.Alike, base) {
 			t.Errorf("%s is said to be like %s", h.Edge, h.Alike)
 		}
@@ -35,6 +43,11 @@ func TestOfManyNodesOneOfAKindIsMade(t *testing.T) {
 		base, _, _ := strings.Cut(e.ID, "@")
 		if made[base] < len(versions) {
 			t.Errorf("no handshake was made for %s", base)
+		}
+	}
+	for way := range ways {
+		if !madeWays[way] {
+			t.Errorf("no handshake is made of %s", way)
 		}
 	}
 	if n := Made(hs); n > len(hs)/8 {
@@ -125,7 +138,7 @@ func TestAlikeIsOfTheSameShape(t *testing.T) {
 	// The key of one kubelet is of another kind: nobody speaks for it.
 	damages["P-384"](t, set, "kube/kubelet-server@w-7", "")
 	for _, h := range edges(t, set) {
-		if h.Server == "kube/kubelet-server@w-7" && h.Alike != "" {
+		if h.Server == "kube/kubelet-server@w-7" && h.Alike != "" && h.Alike != h.Edge {
 			t.Errorf("%s over %s: P-384 is taken for P-256 of %s", h.Name, h.Version, h.Alike)
 		}
 		if !h.OK {
