@@ -156,8 +156,12 @@ const (
 	priceLength   = 1 // of an arrow, for each level
 )
 
-// starts is how many arrangements are tried; small pictures need no more.
-const starts = 24
+// starts is how many arrangements are tried; small pictures need no more, and
+// none when enough of the searches have ended at the same lowest price.
+const (
+	starts = 24
+	enough = 5
+)
 
 // arrange puts bars and columns in the cheapest order that a search by
 // exchanges finds, from several beginnings. It depends on the calls alone.
@@ -171,27 +175,26 @@ func (p *arrangement) arrange() {
 	}
 	p.at, p.place, p.spans = make([]int, len(p.columns)), make([]int, len(p.bars)), make([]span, len(p.bars))
 	r := rand.New(rand.NewPCG(1, 2))
-	bestOrder, bestAcross, best := slices.Clone(p.order), slices.Clone(p.across), p.improve()
-	keep := func(price int) {
-		if price < best {
-			best = price
-			copy(bestOrder, p.order)
-			copy(bestAcross, p.across)
-		}
-	}
-	copy(bestOrder, p.order)
-	copy(bestAcross, p.across)
+	best, found := p.improve(), 1
+	bestOrder, bestAcross := slices.Clone(p.order), slices.Clone(p.across)
 	tries := starts
 	if len(p.bars)+len(p.columns) > 40 {
 		tries = 2 // time grows with the fourth power; a crowd has crossings anyhow
 	}
-	for range tries {
+	for try := 0; try < tries && found < enough; try++ {
 		r.Shuffle(len(p.order), func(i, j int) { p.order[i], p.order[j] = p.order[j], p.order[i] })
 		for _, lane := range p.laneRanges() {
 			part := p.across[lane[0]:lane[1]]
 			r.Shuffle(len(part), func(i, j int) { part[i], part[j] = part[j], part[i] })
 		}
-		keep(p.improve())
+		switch price := p.improve(); {
+		case price < best:
+			best, found = price, 1
+			copy(bestOrder, p.order)
+			copy(bestAcross, p.across)
+		case price == best:
+			found++
+		}
 	}
 	p.order, p.across = bestOrder, bestAcross
 	p.price()
