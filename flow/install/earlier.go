@@ -143,7 +143,7 @@ func (e *Earlier) carryKeys(p *flow.Prepared) {
 // there is nothing to carry on, and then the store says what it thinks of what
 // lies there. A run that was stopped there is settled first.
 func Carry(ctx context.Context, w *World, a *flow.Answers) (*Earlier, error) {
-	_, dir := destination(w, a)
+	_, dir := destination(w, a.Plan)
 	if _, err := store.Recover(ctx, w.Write, dir, false); err != nil {
 		return nil, nil //nolint:nilerr // Begin meets it too, and says it
 	}

@@ -60,21 +60,11 @@ func (r *Refusal) Error() string {
 // headless commands. Its paths must start from the working directory already,
 // and Refer must have read what it points to.
 func NewAnswers(c flow.Catalogue, p *plan.Plan) (*flow.Answers, error) {
-	return newAnswers(c, p, p.Topology)
-}
-
-// NewOutline is NewAnswers for Prepare alone: of many nodes it fills in only
-// those that stand for all, and Prepare sees to the others.
-func NewOutline(c flow.Catalogue, p *plan.Plan) (*flow.Answers, error) {
-	return newAnswers(c, p, p.Outline)
-}
-
-func newAnswers(c flow.Catalogue, p *plan.Plan, resolve func(*topology.Profile) (*topology.Topology, []*topology.FactProblem)) (*flow.Answers, error) {
 	profile, err := c.Load(p.Profile)
 	if err != nil {
 		return nil, err
 	}
-	t, problems := resolve(profile)
+	t, problems := p.Topology(profile)
 	if len(problems) > 0 {
 		var errs []error
 		for _, problem := range problems {
@@ -82,8 +72,14 @@ func newAnswers(c flow.Catalogue, p *plan.Plan, resolve func(*topology.Profile) 
 		}
 		return nil, errors.Join(errs...)
 	}
-	a := &flow.Answers{Plan: p, Profile: profile, Topology: t, Sources: flow.PlanSources(t, p), Passphrases: map[topology.SlotID][]byte{}}
-	return a, nil
+	return AnswersOf(profile, p, t), nil
+}
+
+// AnswersOf is NewAnswers of a plan that was checked, with its topology. For
+// Prepare alone that may be an outline: of many nodes it has only those that
+// stand for all, and Prepare sees to the others.
+func AnswersOf(profile *topology.Profile, p *plan.Plan, t *topology.Topology) *flow.Answers {
+	return &flow.Answers{Plan: p, Profile: profile, Topology: t, Sources: flow.PlanSources(t, p), Passphrases: map[topology.SlotID][]byte{}}
 }
 
 // Prepare makes the whole set in memory and proves it. What it returns is
@@ -260,7 +256,7 @@ func render(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, pr
 		return err
 	}
 	progress(flow.Progress{Stage: "render"})
-	typed, dir := destination(w, a)
+	typed, dir := destination(w, a.Plan)
 	saved := a.Plan.Explicit(a.Profile)
 	saved.Output.Dir = dir
 	if w.CAKeys.Fate != "" {
@@ -320,8 +316,8 @@ func nextSteps(p *flow.Prepared) []byte {
 }
 
 // destination is where the set goes: as it was typed, and absolute.
-func destination(w *World, a *flow.Answers) (typed, dir string) {
-	if typed = a.Plan.Output.Dir; typed == "" {
+func destination(w *World, p *plan.Plan) (typed, dir string) {
+	if typed = p.Output.Dir; typed == "" {
 		typed = plan.DefaultDir
 	}
 	dir = w.path(typed)

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"path"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -176,7 +176,11 @@ func (r *rest) stream(ctx context.Context, first []layout.File, add func(layout.
 	made := make(chan part, workers)
 	group.Go(func() error {
 		defer close(parts)
-		for some := range slices.Chunk(r.nodes, partNodes(r.req.Algorithm)) {
+		for left := r.nodes; len(left) > 0; {
+			// Small ones come last, so that the workers end together.
+			n := min(partNodes(r.req.Algorithm), len(left)/(2*workers)+1)
+			some := left[:n:n]
+			left = left[n:]
 			select {
 			case parts <- some:
 			case <-ctx.Done():
@@ -285,10 +289,16 @@ func (r *rest) part(ctx context.Context, nodes []topology.Node) ([]layout.File, 
 		}
 		files = append(files, f)
 	}
-	sort.SliceStable(files, func(i, j int) bool { return files[i].Path < files[j].Path })
+	slices.SortStableFunc(files, func(a, b layout.File) int {
+		// Of a pair the key comes first: its directory is made for it at once.
+		return cmp.Or(strings.Compare(stem(a.Path), stem(b.Path)), cmp.Compare(a.Mode, b.Mode), strings.Compare(a.Path, b.Path))
+	})
 	r.count(set, &carried)
 	return files, nil
 }
+
+// stem is a path without its extension.
+func stem(p string) string { return strings.TrimSuffix(p, path.Ext(p)) }
 
 // count notes when the certificates of a part end, and what stayed.
 func (r *rest) count(set *certs.Set, carried *flow.Prepared) {

@@ -214,8 +214,12 @@ func TestRehearseMakesAllAndWritesNothing(t *testing.T) {
 func TestManyNodesThatAreBroughtStayWhole(t *testing.T) {
 	p := fleetPlan(t, manyNodes)
 	p.Components["kube"] = plan.Component{Mode: topology.BringCerts}
-	a, err := install.NewOutline(builtin{}, p)
-	if err != nil || a.Topology.Here != nil {
+	profile, err := builtin{}.Load(p.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outline, err := p.Checked(profile)
+	if a := install.AnswersOf(profile, p, outline); err != nil || a.Topology.Here != nil {
 		t.Errorf("an outline of what is brought: %v", err)
 	}
 }

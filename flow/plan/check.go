@@ -41,12 +41,18 @@ func Algorithms(profile *topology.Profile) []issue.Algorithm {
 // and column when the plan came from a file. What is still to be handed over
 // is no error here; Complete says that.
 func (p *Plan) Check(profile *topology.Profile) error {
+	_, err := p.Checked(profile)
+	return err
+}
+
+// Checked is Check, and the Outline of a plan that passes it.
+func (p *Plan) Checked(profile *topology.Profile) (*topology.Topology, error) {
 	c := &checker{p: p, profile: profile, r: p.report()}
 	c.facts()
 	c.keys()
 	c.components()
 	c.output()
-	return yamlfile.Join(c.r.Errors...)
+	return c.t, yamlfile.Join(c.r.Errors...)
 }
 
 type checker struct {
@@ -215,9 +221,9 @@ func (c *checker) output() {
 // Complete says what a plan that passed Check leaves unanswered: slots that its
 // modes ask for and of which it names no file. A plan of the wizard may lack
 // them where something was pasted. Where it names one file of two, the other
-// half may be in it: only reading says. The error is a yamlfile.Errors.
-func (p *Plan) Complete(profile *topology.Profile) error {
-	t, _ := p.Outline(profile)
+// half may be in it: only reading says. The topology is that of the plan. The error
+// is a yamlfile.Errors.
+func (p *Plan) Complete(t *topology.Topology) error {
 	r := p.report()
 	for _, c := range t.Components {
 		mode := p.Mode(c.ID)

@@ -108,6 +108,21 @@ func (p *Plan) bringsNodes(profile *topology.Profile) bool {
 	return false
 }
 
+// NodeKeys is how many keys are made for nodes at least, where an outline leaves
+// them out.
+func (p *Plan) NodeKeys(profile *topology.Profile) int {
+	if len(p.Nodes) <= Many || p.bringsNodes(profile) {
+		return 0
+	}
+	n := 0
+	for i := range profile.Slots {
+		if profile.Slots[i].Per == topology.PerNode {
+			n += len(p.Nodes)
+		}
+	}
+	return n
+}
+
 type resolver func(*topology.Profile, map[string]string, []topology.Node) (*topology.Topology, []*topology.FactProblem)
 
 func (p *Plan) resolve(profile *topology.Profile, resolve resolver) (*topology.Topology, []*topology.FactProblem) {
@@ -152,7 +167,7 @@ func ParseNodes(name string, data []byte) ([]topology.Node, error) {
 	if len(data) > MaxNodesFile {
 		return nil, yamlfile.Join(&yamlfile.Error{File: name, Message: fmt.Sprintf("is %s, and at most %s of nodes are read", untrusted.Size(len(data)), untrusted.Size(MaxNodesFile))})
 	}
-	if at := secret.FindIndex(data); at != nil {
+	if at := findSecret(data); at != nil {
 		return nil, yamlfile.Join(&yamlfile.Error{File: name, Line: 1 + bytes.Count(data[:at[0]], []byte("\n")), Column: 1, Message: "holds a secret, and a table of nodes holds none; name another file"})
 	}
 	r := &yamlfile.Report{File: name}

@@ -237,7 +237,7 @@ func TestThePlansOfTheREADME(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(p.Check(profile), p.Complete(profile)); err != nil {
+		if err := errors.Join(p.Check(profile), complete(p, profile)); err != nil {
 			t.Error(err)
 		}
 	}

@@ -18,6 +18,12 @@ import (
 	"certwright/certs/topology"
 )
 
+// complete is Complete with the plan's own topology.
+func complete(p *Plan, profile *topology.Profile) error {
+	t, _ := p.Outline(profile)
+	return p.Complete(t)
+}
+
 func tectonic(t interface {
 	Helper()
 	Fatal(args ...any)
@@ -69,7 +75,7 @@ func TestParseReadsEveryField(t *testing.T) {
 	if err := p.Check(tectonic(t)); err != nil {
 		t.Error(err)
 	}
-	if err := p.Complete(tectonic(t)); err != nil {
+	if err := complete(p, tectonic(t)); err != nil {
 		t.Error(err)
 	}
 }
@@ -208,7 +214,7 @@ func TestDefaultIsCompleteAndRight(t *testing.T) {
 	if err := p.Check(profile); err != nil {
 		t.Error(err)
 	}
-	if err := p.Complete(profile); err != nil {
+	if err := complete(p, profile); err != nil {
 		t.Error(err)
 	}
 	if p.Keys.Algorithm != issue.ECDSAP256 || p.Output.Dir != "generated" || len(p.Components) != 4 {
@@ -227,7 +233,7 @@ func TestCompleteNamesWhatIsMissing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Complete(tectonic(t)); err == nil || err.Error() != c.want {
+		if err := complete(p, tectonic(t)); err == nil || err.Error() != c.want {
 			t.Errorf("%s\ngot  %v\nwant %s", c.why, err, c.want)
 		}
 	}
@@ -236,7 +242,7 @@ func TestCompleteNamesWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Complete(tectonic(t)); err != nil {
+	if err := complete(p, tectonic(t)); err != nil {
 		t.Errorf("service account keys are optional, and a key may stand in the file of its certificate: %v", err)
 	}
 }
@@ -481,7 +487,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		_ = p.Complete(profile)
+		_ = complete(p, profile)
 		if p.Check(profile) != nil {
 			return
 		}
@@ -557,5 +563,30 @@ awaiting: ../requests
 	brought := strings.Replace(text, "mode: bring-ca, ca: {cert: kube-ca.crt, offline: true}", "mode: bring-certs, certs: {ca: {cert: kube-ca.crt, offline: true}}", 1)
 	if _, err := Parse("plan.yaml", []byte(brought)); err == nil || !strings.Contains(err.Error(), "certs.ca.offline: is for the CA of a component in mode bring-ca") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Whatever the letters, what the expression finds is found.
+func TestSecretsAreFound(t *testing.T) {
+	part := rapid.OneOf(
+		rapid.SampledFrom([]string{
+			"-----BEGIN", "----begin", "-----beGIN ", "LS0tLS1CRUdJTi", "ls0tls1crudjti", "Lſ0tLS1CRUdJTi", "pass-phrase:", "passphrase :", "PASSWORD':", "paſſwd:", "paſsword\t:", "password",
+			"passwd", "begin", "BEG\u0130N", "-", "\xff", "pa", "ss", "\n", ":",
+		}),
+		rapid.StringN(0, 3, -1),
+	)
+	found := 0
+	rapid.Check(t, func(t *rapid.T) {
+		data := []byte(strings.Join(rapid.SliceOfN(part, 0, 6).Draw(t, "parts"), ""))
+		want := secret.FindIndex(data)
+		if want != nil {
+			found++
+		}
+		if got := findSecret(data); !slices.Equal(got, want) {
+			t.Fatalf("%q: got %v, want %v", data, got, want)
+		}
+	})
+	if found == 0 {
+		t.Error("nothing was a secret")
 	}
 }

@@ -28,7 +28,8 @@ func TestAStepCAIsReadAndWritten(t *testing.T) {
 	if err := p.Check(profile); err != nil {
 		t.Error(err)
 	}
-	if err := p.Complete(profile); err != nil {
+	topology, _ := p.Outline(profile)
+	if err := p.Complete(topology); err != nil {
 		t.Error(err)
 	}
 	s := p.StepCA("etcd")

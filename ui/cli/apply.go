@@ -81,20 +81,17 @@ func (a *app) answers(p *plan.Plan, passphraseFile string) (*flow.Answers, error
 		return nil, err
 	}
 	referErr := install.Refer(a.world(), p)
-	if err := p.Check(profile); err != nil {
+	outline, err := p.Checked(profile)
+	if err != nil {
 		return nil, err
 	}
 	if referErr != nil {
 		return nil, referErr
 	}
-	if err := p.Complete(profile); err != nil {
+	if err := p.Complete(outline); err != nil {
 		return nil, err
 	}
-	ans, err := install.NewOutline(catalogue{a}, p)
-	if err != nil {
-		return nil, err
-	}
-	return a.unlock(ans, passphraseFile)
+	return a.unlock(install.AnswersOf(profile, p, outline), passphraseFile)
 }
 
 // unlock finds the passphrases of the encrypted keys that the answers name.
@@ -172,11 +169,12 @@ What would replace or remove a key or a certificate needs --force.`,
 			if flat {
 				p.Hierarchy = topology.Roots
 			}
+			w := a.world()
+			defer w.KeysAhead(p)()
 			ans, err := a.answers(p, f.passphrase)
 			if err != nil {
 				return a.applied(output, nil, nil, dryRun, err)
 			}
-			w := a.world()
 			w.OpenKeys = force
 			if !anew {
 				if err := a.carry(c.Context(), w, ans, &keys, force); err != nil {
