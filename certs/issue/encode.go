@@ -11,10 +11,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
-
-	"golang.org/x/crypto/cryptobyte"
-	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // curve is what the certificates of an elliptic curve's keys say of it: the
@@ -39,13 +37,16 @@ var (
 )
 
 func algorithm(oids ...asn1.ObjectIdentifier) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+	return element(nil, sequence, func(b []byte) []byte {
 		for _, oid := range oids {
-			b.AddASN1ObjectIdentifier(oid)
+			raw, err := asn1.Marshal(oid)
+			if err != nil {
+				panic(err) // one of the constants above
+			}
+			b = append(b, raw...)
 		}
+		return b
 	})
-	return b.BytesOrPanic()
 }
 
 func curveOf(k *ecdsa.PublicKey) *curve {
@@ -88,16 +89,9 @@ func seal(tbs []byte, parent *x509.Certificate, key *ecdsa.PrivateKey, by *curve
 	if err != nil {
 		return nil, err
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(tbs)
-		b.AddBytes(by.signed)
-		b.AddASN1BitString(signature)
+	raw := element(make([]byte, 0, len(tbs)+len(signature)+64), sequence, func(b []byte) []byte {
+		return appendBits(append(append(b, tbs...), by.signed...), signature)
 	})
-	raw, err := b.Bytes()
-	if err != nil {
-		return nil, err
-	}
 	c, err := x509.ParseCertificate(raw)
 	if err != nil {
 		return nil, err
@@ -130,30 +124,21 @@ func encode(t, parent *x509.Certificate, pub *ecdsa.PublicKey, by *curve) []byte
 	if len(parent.SubjectKeyId) > 0 && !bytes.Equal(name, parent.RawSubject) {
 		authority = parent.SubjectKeyId
 	}
-	b := cryptobyte.NewBuilder(make([]byte, 0, 1024))
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(der.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(2) }) // v3
-		b.AddASN1BigInt(t.SerialNumber)
-		b.AddBytes(by.signed)
-		b.AddBytes(parent.RawSubject)
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			addTime(b, t.NotBefore)
-			addTime(b, t.NotAfter)
-		})
-		b.AddBytes(name)
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes(on.key)
-			b.AddASN1BitString(point)
-		})
-		b.AddASN1(der.Tag(3).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) { addExtensions(b, t, authority, len(name) == 2) })
+	names, ok := altNames(t)
+	if !ok {
+		return nil // the usual way says so
+	}
+	return element(make([]byte, 0, 1024), sequence, func(b []byte) []byte {
+		b = append(b, 0xa0, 3, tagInteger, 1, 2) // [0] version: v3
+		b = appendInteger(b, t.SerialNumber)
+		b = append(append(b, by.signed...), parent.RawSubject...)
+		b = element(b, sequence, func(b []byte) []byte { return appendTime(appendTime(b, t.NotBefore), t.NotAfter) })
+		b = append(b, name...)
+		b = element(b, sequence, func(b []byte) []byte { return appendBits(append(b, on.key...), point) })
+		return element(b, 0xa3, func(b []byte) []byte { // [3] extensions
+			return element(b, sequence, func(b []byte) []byte { return appendExtensions(b, t, authority, names, len(name) == 2) })
 		})
 	})
-	tbs, err := b.Bytes()
-	if err != nil {
-		return nil // a name that is no ASCII, say: the usual way says so
-	}
-	return tbs
 }
 
 // simple says whether a template asks for nothing that encode does not write.
@@ -169,8 +154,11 @@ func simple(t *x509.Certificate) bool {
 		!slices.ContainsFunc(t.ExtKeyUsage, func(u x509.ExtKeyUsage) bool {
 			return u != x509.ExtKeyUsageServerAuth && u != x509.ExtKeyUsageClientAuth
 		}) &&
-		t.NotBefore.UTC().Year() >= 1950 && t.NotAfter.UTC().Year() <= 9999
+		datable(t.NotBefore) && datable(t.NotAfter)
 }
+
+// datable says whether a time can stand in a certificate.
+func datable(t time.Time) bool { return t.UTC().Year() >= 1950 && t.UTC().Year() <= 9999 }
 
 // asn1Name is the subject: the usual ones quickly.
 func asn1Name(t *x509.Certificate) ([]byte, error) {
@@ -182,19 +170,18 @@ func asn1Name(t *x509.Certificate) ([]byte, error) {
 	if more > 0 || len(s.Organization) > 1 || !printable(s.CommonName) || !printable(s.SerialNumber) || !printable(s.Organization...) {
 		return asn1.Marshal(s.ToRDNSequence())
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+	return element(nil, sequence, func(b []byte) []byte {
 		for _, o := range s.Organization {
-			addAttribute(b, 10, o)
+			b = appendAttribute(b, 10, o)
 		}
 		if s.CommonName != "" {
-			addAttribute(b, 3, s.CommonName)
+			b = appendAttribute(b, 3, s.CommonName)
 		}
 		if s.SerialNumber != "" {
-			addAttribute(b, 5, s.SerialNumber)
+			b = appendAttribute(b, 5, s.SerialNumber)
 		}
-	})
-	return b.Bytes()
+		return b
+	}), nil
 }
 
 // printable says whether texts can be PrintableStrings (X.680, section 41.4).
@@ -210,93 +197,94 @@ func printable(texts ...string) bool {
 	return true
 }
 
-// addAttribute adds one attribute of X.520, 2.5.4.id, as a name of its own.
-func addAttribute(b *cryptobyte.Builder, id byte, text string) {
-	b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes([]byte{6, 3, 2*40 + 5, 4, id})
-			b.AddASN1(der.PrintableString, func(b *cryptobyte.Builder) { b.AddBytes([]byte(text)) })
+// appendAttribute adds one attribute of X.520, 2.5.4.id, as a name of its own.
+func appendAttribute(b []byte, id byte, text string) []byte {
+	return element(b, tagSet, func(b []byte) []byte {
+		return element(b, sequence, func(b []byte) []byte {
+			b = append(b, tagOID, 3, 2*40+5, 4, id)
+			return element(b, tagPrintable, func(b []byte) []byte { return append(b, text...) })
 		})
 	})
 }
 
-// addTime adds a time in the form that its year wants (RFC 5280, section 4.1.2.5).
-func addTime(b *cryptobyte.Builder, t time.Time) {
-	if t = t.UTC(); t.Year() < 2050 {
-		b.AddASN1UTCTime(t)
-	} else {
-		b.AddASN1GeneralizedTime(t)
+// appendTime adds a time in the form that its year wants (RFC 5280, section 4.1.2.5).
+func appendTime(b []byte, t time.Time) []byte {
+	tag, form := byte(tagUTCTime), "060102150405Z"
+	if t = t.UTC(); t.Year() >= 2050 {
+		tag, form = tagGeneralizedTime, "20060102150405Z"
 	}
+	return element(b, tag, func(b []byte) []byte { return t.AppendFormat(b, form) })
 }
 
-// addExtensions adds the extensions in the order of crypto/x509. noName says
+// appendExtensions adds the extensions in the order of crypto/x509. noName says
 // that the subject is empty: the alternative names are critical then.
-func addExtensions(b *cryptobyte.Builder, t *x509.Certificate, authority []byte, noName bool) {
-	addExtension(b, 15, true, func(b *cryptobyte.Builder) {
+func appendExtensions(b []byte, t *x509.Certificate, authority, names []byte, noName bool) []byte {
+	b = appendExtension(b, 15, true, func(b []byte) []byte {
 		usage := []byte{bits.Reverse8(byte(t.KeyUsage)), bits.Reverse8(byte(t.KeyUsage >> 8))}
 		if usage[1] == 0 {
 			usage = usage[:1]
 		}
-		b.AddASN1(der.BIT_STRING, func(b *cryptobyte.Builder) {
-			b.AddUint8(uint8(bits.TrailingZeros8(usage[len(usage)-1])))
-			b.AddBytes(usage)
-		})
+		b = append(b, tagBitString, byte(1+len(usage)), byte(bits.TrailingZeros8(usage[len(usage)-1])))
+		return append(b, usage...)
 	})
 	if len(t.ExtKeyUsage) > 0 {
-		addExtension(b, 37, false, func(b *cryptobyte.Builder) {
-			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b = appendExtension(b, 37, false, func(b []byte) []byte {
+			return element(b, sequence, func(b []byte) []byte {
 				for _, u := range t.ExtKeyUsage {
-					b.AddBytes([]byte{6, 8, 1*40 + 3, 6, 1, 5, 5, 7, 3, byte(u)}) // 1.3.6.1.5.5.7.3: serverAuth is 1, clientAuth 2
+					b = append(b, tagOID, 8, 1*40+3, 6, 1, 5, 5, 7, 3, byte(u)) // 1.3.6.1.5.5.7.3: serverAuth is 1, clientAuth 2
 				}
+				return b
 			})
 		})
 	}
-	addExtension(b, 19, true, func(b *cryptobyte.Builder) { b.AddASN1(der.SEQUENCE, func(*cryptobyte.Builder) {}) })
-	addExtension(b, 14, false, func(b *cryptobyte.Builder) { b.AddASN1OctetString(t.SubjectKeyId) })
+	b = appendExtension(b, 19, true, func(b []byte) []byte { return append(b, sequence, 0) })
+	b = appendExtension(b, 14, false, func(b []byte) []byte { return appendElement(b, tagOctetString, t.SubjectKeyId) })
 	if len(authority) > 0 {
-		addExtension(b, 35, false, func(b *cryptobyte.Builder) {
-			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) { addTagged(b, 0, authority) })
+		b = appendExtension(b, 35, false, func(b []byte) []byte {
+			return element(b, sequence, func(b []byte) []byte { return appendElement(b, tagged+0, authority) })
 		})
 	}
-	if len(t.DNSNames)+len(t.IPAddresses)+len(t.URIs) > 0 {
-		addExtension(b, 17, noName, func(b *cryptobyte.Builder) {
-			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) { addNamesOf(b, t) })
-		})
+	if len(names) > 0 {
+		b = appendExtension(b, 17, noName, func(b []byte) []byte { return appendElement(b, sequence, names) })
 	}
+	return b
 }
 
-func addNamesOf(b *cryptobyte.Builder, t *x509.Certificate) {
-	ascii := func(text string) []byte {
-		if i := bytes.IndexFunc([]byte(text), func(r rune) bool { return r > 127 }); i >= 0 {
-			b.SetError(fmt.Errorf("%q cannot be encoded as an IA5String", text))
-		}
-		return []byte(text)
-	}
+// altNames are the alternative names (RFC 5280, section 4.2.1.6), encoded; false
+// when one cannot be.
+func altNames(t *x509.Certificate) (b []byte, ok bool) {
 	for _, name := range t.DNSNames {
-		addTagged(b, 2, ascii(name))
+		if !ascii(name) {
+			return nil, false
+		}
+		b = appendElement(b, tagged+2, []byte(name))
 	}
 	for _, ip := range t.IPAddresses {
 		if v4 := ip.To4(); v4 != nil {
 			ip = v4
 		}
-		addTagged(b, 7, ip)
+		b = appendElement(b, tagged+7, ip)
 	}
 	for _, u := range t.URIs {
-		addTagged(b, 6, ascii(u.String()))
-	}
-}
-
-func addTagged(b *cryptobyte.Builder, tag der.Tag, value []byte) {
-	b.AddASN1(tag.ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(value) })
-}
-
-// addExtension adds one of id-ce, 2.5.29.id.
-func addExtension(b *cryptobyte.Builder, id byte, critical bool, value func(*cryptobyte.Builder)) {
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes([]byte{6, 3, 2*40 + 5, 29, id})
-		if critical {
-			b.AddASN1Boolean(true)
+		if !ascii(u.String()) {
+			return nil, false
 		}
-		b.AddASN1(der.OCTET_STRING, value)
+		b = appendElement(b, tagged+6, []byte(u.String()))
+	}
+	return b, true
+}
+
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > 127 })
+}
+
+// appendExtension adds one of id-ce, 2.5.29.id.
+func appendExtension(b []byte, id byte, critical bool, value func([]byte) []byte) []byte {
+	return element(b, sequence, func(b []byte) []byte {
+		b = append(b, tagOID, 3, 2*40+5, 29, id)
+		if critical {
+			b = append(b, tagBoolean, 1, 0xff)
+		}
+		return element(b, tagOctetString, value)
 	})
 }
