@@ -11,7 +11,7 @@ import (
 // memoryBudget, so that it costs little time, and not beyond, so that a cluster
 // of 10,000 nodes takes no more memory than one of 1,000.
 const (
-	memoryBudget = 44 << 20 // bytes that the Go runtime holds
+	memoryBudget = 40 << 20 // bytes that the Go runtime holds
 	lazyGC       = 400      // percent
 )
 
