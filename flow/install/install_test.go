@@ -146,29 +146,32 @@ func TestTheWrittenSetLoadsAndProves(t *testing.T) {
 }
 
 func TestAnExistingSetIsNotReplacedUnasked(t *testing.T) {
-	w := world(t)
-	dir, _ := write(t, w, defaults(t), false)
-	before, err := os.ReadFile(filepath.Join(dir, "tls/ca.crt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := install.Prepare(context.Background(), w, answers(t, defaults(t)), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.Survey.Confirm() == "" {
-		t.Error("the survey does not say that files would be replaced")
-	}
-	_, err = install.Commit(context.Background(), w, p, false, nil)
-	if got := store.ExitStatus(err); got != 3 {
-		t.Errorf("exit status %d for %v", got, err)
-	}
-	if after, _ := os.ReadFile(filepath.Join(dir, "tls/ca.crt")); string(after) != string(before) {
-		t.Error("the old set was touched")
-	}
-	r, err := install.Commit(context.Background(), w, p, true, nil)
-	if err != nil || r.Backup == "" {
-		t.Errorf("with consent: %+v %v", r, err)
+	for _, unseen := range []bool{false, true} {
+		w := world(t)
+		dir, _ := write(t, w, defaults(t), false)
+		before, err := os.ReadFile(filepath.Join(dir, "tls/ca.crt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Unseen = unseen
+		p, err := install.Prepare(context.Background(), w, answers(t, defaults(t)), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := p.Survey.Confirm() != ""; said == unseen {
+			t.Errorf("the survey says that files would be replaced: %t, unseen: %t", said, unseen)
+		}
+		_, err = install.Commit(context.Background(), w, p, false, nil)
+		if got := store.ExitStatus(err); got != 3 {
+			t.Errorf("exit status %d for %v", got, err)
+		}
+		if after, _ := os.ReadFile(filepath.Join(dir, "tls/ca.crt")); string(after) != string(before) {
+			t.Error("the old set was touched")
+		}
+		r, err := install.Commit(context.Background(), w, p, true, nil)
+		if err != nil || r.Backup == "" {
+			t.Errorf("with consent: %+v %v", r, err)
+		}
 	}
 }
 

@@ -64,6 +64,10 @@ type World struct {
 	// Stays says that the program goes on when a set is made: the memory that
 	// Prepare lets garbage lie in would stay its own.
 	Stays bool
+	// Unseen says that nobody looks at what would change before it is written:
+	// Prepare leaves it to Commit to look at what lies at the destination, which
+	// takes as long as to read all of it.
+	Unseen bool
 	// Draw makes the pictures that are written beside a set; nil makes none.
 	// Drawing is a matter of the user interface, so it comes from above.
 	Draw      func(p *flow.Prepared, answers *plan.Plan, now time.Time) ([]layout.File, error)

@@ -170,6 +170,7 @@ What would replace or remove a key or a certificate needs --force.`,
 				p.Hierarchy = topology.Roots
 			}
 			w := a.world()
+			w.Unseen = !dryRun && output != "json" // which lists the changes
 			defer w.KeysAhead(p)()
 			ans, err := a.answers(p, f.passphrase)
 			if err != nil {
