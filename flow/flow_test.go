@@ -28,13 +28,17 @@ func start(t testing.TB) (*flow.State, []flow.Effect) {
 	return startWith(t, "tectonic")
 }
 
-func startWith(t testing.TB, profile string) (*flow.State, []flow.Effect) {
+func startWith(t testing.TB, profile string, changes ...func(*plan.Plan)) (*flow.State, []flow.Effect) {
 	t.Helper()
 	p, err := profiles.Load(profile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, effects, err := flow.New(builtin{}, plan.Default(p))
+	begin := plan.Default(p)
+	for _, change := range changes {
+		change(begin)
+	}
+	s, effects, err := flow.New(builtin{}, begin)
 	if err != nil {
 		t.Fatal(err)
 	}

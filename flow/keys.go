@@ -15,8 +15,8 @@ func (s *State) keysAhead() []Effect {
 	if !s.reached[StepModes] || s.preparing || s.prepared != nil || s.writing || s.written != nil {
 		return nil
 	}
-	want := MakeKeys{Algorithm: s.plan.Keys.Algorithm, N: min(s.newKeysOnce(), maxAhead)}
-	if want.Algorithm == "" || want == s.ahead {
+	want := MakeKeys{Algorithm: s.plan.Algorithm(s.profile), N: min(s.newKeysOnce(), maxAhead)}
+	if want == s.ahead {
 		return nil
 	}
 	s.ahead = want
@@ -37,7 +37,7 @@ func (s *State) newKeysOnce() int {
 
 // newKeys counts the keys of the plan's algorithm that these modes ask for.
 func (s *State) newKeys() int {
-	n := 0
+	n, algorithm := 0, string(s.plan.Algorithm(s.profile))
 	if s.plan.Hierarchy != topology.Roots {
 		n++
 	}
@@ -47,7 +47,7 @@ func (s *State) newKeys() int {
 		if mode == topology.BringCerts || mode == topology.BringCA && slot.Kind == topology.CA && !s.plan.Components[slot.Component].Intermediate {
 			continue
 		}
-		if slot.Takes(string(s.plan.Keys.Algorithm)) {
+		if slot.Takes(algorithm) {
 			n++
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	"certwright/assets/yamlfile"
+	"certwright/certs/issue"
 	"certwright/certs/topology"
 	"certwright/flow"
+	"certwright/flow/plan"
 )
 
 func asked(s *flow.State) []string {
@@ -124,7 +126,12 @@ func TestMaterialOfANodeIsKeptWhileItsFileIsRead(t *testing.T) {
 }
 
 func TestKeysAreMadeAheadFromTheComponentsStep(t *testing.T) {
-	s, _ := start(t)
+	t.Run("of the plan's algorithm", func(t *testing.T) { keysAhead(t, "ecdsa-p256") })
+	t.Run("of the profile's default", func(t *testing.T) { keysAhead(t, "") })
+}
+
+func keysAhead(t *testing.T, algorithm issue.Algorithm) {
+	s, _ := startWith(t, "tectonic", func(p *plan.Plan) { p.Keys.Algorithm = algorithm })
 	keys := func(effects []flow.Effect) (out []flow.MakeKeys) {
 		for _, e := range effects {
 			if m, ok := e.(flow.MakeKeys); ok {

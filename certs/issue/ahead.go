@@ -112,11 +112,6 @@ func (a *Ahead) run() {
 // Key hands out a key that is ready, waits for one that is being made, or
 // makes one.
 func (a *Ahead) Key(ctx context.Context, algorithm Algorithm) (crypto.Signer, error) {
-	if key, none := a.at(algorithm); key != nil {
-		return key, nil
-	} else if none {
-		return a.direct.Key(ctx, algorithm)
-	}
 	stop := context.AfterFunc(ctx, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -129,40 +124,18 @@ func (a *Ahead) Key(ctx context.Context, algorithm Algorithm) (crypto.Signer, er
 	return a.direct.Key(ctx, algorithm)
 }
 
-// at hands out a key that is there at once; none says that there is none to
-// wait for either.
-func (a *Ahead) at(algorithm Algorithm) (key crypto.Signer, none bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if algorithm != a.algorithm {
-		return nil, true
-	}
-	key = a.pop()
-	return key, key == nil && a.want <= 0 && a.making == 0
-}
-
-// pop takes a key that is ready, nil when none is.
-func (a *Ahead) pop() crypto.Signer {
-	last := len(a.ready) - 1
-	if last < 0 {
-		return nil
-	}
-	key := a.ready[last]
-	a.ready[last] = nil
-	a.ready = a.ready[:last]
-	a.want--
-	return key
-}
-
 // take is nil when the caller has to make the key.
 func (a *Ahead) take(ctx context.Context, algorithm Algorithm) (crypto.Signer, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for ctx.Err() == nil && algorithm == a.algorithm {
-		if key := a.pop(); key != nil {
+		switch n := len(a.ready); {
+		case n > 0:
+			key := a.ready[n-1]
+			a.ready[n-1] = nil
+			a.ready = a.ready[:n-1]
+			a.want--
 			return key, nil
-		}
-		switch {
 		case a.making > a.waiting:
 			a.waiting++
 			a.changed.Wait()

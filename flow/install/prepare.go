@@ -143,7 +143,7 @@ func makeSet(ctx context.Context, w *World, a *flow.Answers, p *flow.Prepared, p
 	}
 	req := issue.Request{
 		Topology: p.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: brought, Signed: a.Signed, Subordinate: map[topology.AuthorityID]bool{},
-		Hierarchy: cmp.Or(a.Plan.Hierarchy, a.Profile.Hierarchy), Algorithm: a.Plan.Keys.Algorithm, CALife: a.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: a.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
+		Hierarchy: cmp.Or(a.Plan.Hierarchy, a.Profile.Hierarchy), Algorithm: a.Plan.Algorithm(a.Profile), CALife: a.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: a.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
 		Now: g.now, Keys: w.Keys, Workers: w.Workers, Rand: w.Rand,
 	}
 	for _, c := range a.Topology.Components {

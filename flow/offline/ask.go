@@ -143,10 +143,7 @@ func (o *Asked) cas(w *install.World, a *flow.Answers, due []*topology.Slot) (ma
 }
 
 func makeKeys(ctx context.Context, w *install.World, a *flow.Answers, due []*topology.Slot) ([]crypto.Signer, error) {
-	algorithm := a.Plan.Keys.Algorithm
-	if algorithm == "" {
-		algorithm = issue.ECDSAP256
-	}
+	algorithm := a.Plan.Algorithm(a.Profile)
 	maker := w.Keys
 	if maker == nil {
 		maker = issue.NewKeys(w.Workers)

@@ -36,6 +36,15 @@ func Algorithms(profile *topology.Profile) []issue.Algorithm {
 	return out
 }
 
+// Algorithm is the kind of the keys that are made: the plan's, or the profile's
+// default.
+func (p *Plan) Algorithm(profile *topology.Profile) issue.Algorithm {
+	if p.Keys.Algorithm != "" {
+		return p.Keys.Algorithm
+	}
+	return Algorithms(profile)[0]
+}
+
 // Check holds the plan against its profile: facts, components, modes, slots,
 // key algorithm, lives and layouts. The error is a yamlfile.Errors, with line
 // and column when the plan came from a file. What is still to be handed over

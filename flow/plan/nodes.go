@@ -108,21 +108,6 @@ func (p *Plan) bringsNodes(profile *topology.Profile) bool {
 	return false
 }
 
-// NodeKeys is how many keys are made for nodes at least, where an outline leaves
-// them out.
-func (p *Plan) NodeKeys(profile *topology.Profile) int {
-	if len(p.Nodes) <= Many || p.bringsNodes(profile) {
-		return 0
-	}
-	n := 0
-	for i := range profile.Slots {
-		if profile.Slots[i].Per == topology.PerNode {
-			n += len(p.Nodes)
-		}
-	}
-	return n
-}
-
 type resolver func(*topology.Profile, map[string]string, []topology.Node) (*topology.Topology, []*topology.FactProblem)
 
 func (p *Plan) resolve(profile *topology.Profile, resolve resolver) (*topology.Topology, []*topology.FactProblem) {

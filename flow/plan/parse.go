@@ -273,9 +273,7 @@ func (p *Plan) Explicit(profile *topology.Profile) *Plan {
 		c.Mode = p.Mode(id)
 		out.Components[id] = c
 	}
-	if out.Keys.Algorithm == "" {
-		out.Keys.Algorithm = d.Keys.Algorithm
-	}
+	out.Keys.Algorithm = p.Algorithm(profile)
 	if out.Validity.CA == 0 {
 		out.Validity.CA = d.Validity.CA
 	}

@@ -287,9 +287,4 @@ func (j *Job) source(ctx context.Context, slot *topology.Slot) (issue.Source, er
 	return source, nil
 }
 
-func (j *Job) algorithm() issue.Algorithm {
-	if a := j.Answers.Plan.Keys.Algorithm; a != "" {
-		return a
-	}
-	return issue.ECDSAP256
-}
+func (j *Job) algorithm() issue.Algorithm { return j.Answers.Plan.Algorithm(j.Answers.Profile) }

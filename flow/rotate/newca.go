@@ -38,7 +38,7 @@ func (m *maker) next(ctx context.Context) (*certs.Set, error) {
 	}
 	req := issue.Request{
 		Topology: m.out.Topology, Modes: map[topology.ComponentID]topology.Mode{}, Brought: maps.Clone(m.out.Old.Pairs),
-		Subordinate: map[topology.AuthorityID]bool{}, Hierarchy: topology.Intermediates, Algorithm: m.r.Plan.Keys.Algorithm,
+		Subordinate: map[topology.AuthorityID]bool{}, Hierarchy: topology.Intermediates, Algorithm: m.r.Plan.Algorithm(m.out.Topology.Profile),
 		CALife: m.r.Plan.Validity.CA.Or(plan.DefaultCALife), LeafLife: m.r.Plan.Validity.Leaf.Or(plan.DefaultLeafLife),
 		Now: m.now, Keys: m.w.Keys, Workers: m.w.Workers, Rand: m.w.Rand,
 	}
@@ -280,10 +280,7 @@ func (m *maker) nextPair(ctx context.Context) (*certs.Set, error) {
 			return nil, err
 		}
 	} else {
-		algorithm := m.r.Plan.Keys.Algorithm
-		if algorithm == "" {
-			algorithm = issue.ECDSAP256
-		}
+		algorithm := m.r.Plan.Algorithm(m.out.Topology.Profile)
 		if err := issue.AllowedFor(slot, algorithm); err != nil {
 			return nil, err
 		}

@@ -171,7 +171,6 @@ What would replace or remove a key or a certificate needs --force.`,
 			}
 			w := a.world()
 			w.Unseen = !dryRun && output != "json" // which lists the changes
-			defer w.KeysAhead(p)()
 			ans, err := a.answers(p, f.passphrase)
 			if err != nil {
 				return a.applied(output, nil, nil, dryRun, err)

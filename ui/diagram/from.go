@@ -69,7 +69,7 @@ func fromPlan(t *topology.Topology, p *plan.Plan, now time.Time) Input {
 func fromAnswers(t *topology.Topology, p *plan.Plan, now time.Time) Input {
 	in := Input{
 		Topology: t, Now: now, Modes: map[topology.ComponentID]topology.Mode{}, Subordinate: map[topology.AuthorityID]bool{},
-		Hierarchy: p.Hierarchy, Algorithm: p.Keys.Algorithm, CALife: time.Duration(p.Validity.CA), LeafLife: time.Duration(p.Validity.Leaf), CAKeys: p.Keys.CAKeys,
+		Hierarchy: p.Hierarchy, Algorithm: p.Algorithm(t.Profile), CALife: time.Duration(p.Validity.CA), LeafLife: time.Duration(p.Validity.Leaf), CAKeys: p.Keys.CAKeys,
 	}
 	for _, c := range t.Components {
 		in.Modes[c.ID] = p.Mode(c.ID)

@@ -122,7 +122,7 @@ func (s *session) keys() error {
 	for _, a := range algorithms {
 		words = append(words, a.Words())
 	}
-	preset := max(0, slices.Index(algorithms, s.State.Plan().Keys.Algorithm))
+	preset := max(0, slices.Index(algorithms, s.State.Plan().Algorithm(s.State.Profile())))
 	i, err := s.choose("Which kind of keys?", words, preset)
 	if err != nil {
 		return err

@@ -245,7 +245,7 @@ func (s *factsScreen) chosen(f *factField) string {
 	p := s.Flow.ReadPlan()
 	switch f.id {
 	case fieldKey:
-		return orElse(string(p.Keys.Algorithm), f.choices[0])
+		return string(p.Algorithm(s.Flow.Profile()))
 	case fieldHierarchy:
 		return orElse(string(p.Hierarchy), orElse(string(s.Flow.Profile().Hierarchy), f.choices[0]))
 	}
