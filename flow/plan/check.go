@@ -147,7 +147,7 @@ func (c *checker) components() {
 		at, comp := "components."+string(id), c.p.Components[id]
 		known := c.t.Component(id)
 		if known == nil {
-			c.bad(at, "unknown component; %s", suggestion(string(id), componentNames(c.t)))
+			c.absent(at, id, comp)
 			continue
 		}
 		if comp.Mode == "" && (comp.CA != nil || len(comp.Certs) > 0) {
@@ -184,6 +184,18 @@ func (c *checker) components() {
 				c.bad(at+".certs."+name+".from", "takes a CA out of another set, and %s is none; name its cert and key", slot.ID)
 			}
 		}
+	}
+}
+
+// absent judges the answers for a component that the cluster does not have. Where
+// the profile has it under other facts, that it is made is said of nothing.
+func (c *checker) absent(at string, id topology.ComponentID, comp Component) {
+	i := slices.IndexFunc(c.profile.Components, func(known topology.ComponentSpec) bool { return known.ID == id })
+	switch {
+	case i < 0:
+		c.bad(at, "unknown component; %s", suggestion(string(id), componentNames(c.t)))
+	case !comp.equal(Component{}) && !comp.equal(Component{Mode: topology.Generate}):
+		c.bad(at, "is there only when %s; set the fact so, or remove the component", c.profile.Components[i].When)
 	}
 }
 

@@ -269,6 +269,10 @@ func (p *Plan) Explicit(profile *topology.Profile) *Plan {
 		out.Components = map[topology.ComponentID]Component{}
 	}
 	for id := range d.Components {
+		if t.Component(id) == nil && len(problems) == 0 {
+			delete(out.Components, id) // these facts leave it out
+			continue
+		}
 		c := out.Components[id]
 		c.Mode = p.Mode(id)
 		out.Components[id] = c

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"maps"
 	"path/filepath"
 	"reflect"
@@ -588,5 +589,58 @@ func TestSecretsAreFound(t *testing.T) {
 	})
 	if found == 0 {
 		t.Error("nothing was a secret")
+	}
+}
+
+// The plan that is written beside a set makes it again, whatever parts of the
+// profile the facts leave out.
+func TestExplicitPlansPass(t *testing.T) {
+	for _, name := range profiles.Names() {
+		profile, err := profiles.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Plan{APIVersion: APIVersion, Profile: name, Facts: map[string]string{}}
+		for _, f := range profile.Facts {
+			if f.Default == "" && len(f.Defaults) == 0 && !f.Optional {
+				p.Facts[f.Name] = f.Example
+			}
+		}
+		e := p.Explicit(profile)
+		if err := errors.Join(p.Check(profile), e.Check(profile)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		// As they were written once, with each component of the profile.
+		for _, c := range profile.Components {
+			if _, there := e.Components[c.ID]; !there {
+				e.Components[c.ID] = Component{Mode: topology.Generate}
+			}
+		}
+		if err := e.Check(profile); err != nil {
+			t.Errorf("%s, with what the facts leave out: %v", name, err)
+		}
+	}
+}
+
+func TestAComponentThatTheFactsLeaveOut(t *testing.T) {
+	profile, err := profiles.Load("nats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Default(profile)
+	p.Components["gateways"] = Component{Mode: topology.BringCA, CA: &Files{Cert: "ca.crt", Key: "ca.key"}}
+	want := "plan: components.gateways: is there only when nats.gateways == here; set the fact so, or remove the component"
+	if err := p.Check(profile); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if e := p.Explicit(profile); e.Check(profile) != nil || len(e.Components) != 2 {
+		t.Errorf("%v, %v", e.Components, e.Check(profile))
+	}
+	p.Facts["nats.gateways"] = "here"
+	if err := p.Check(profile); err != nil {
+		t.Error(err)
+	}
+	if e := p.Explicit(profile); len(e.Components) != 3 || e.Components["gateways"].Mode != topology.BringCA {
+		t.Errorf("%v", e.Components)
 	}
 }
