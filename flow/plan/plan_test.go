@@ -600,24 +600,32 @@ func TestExplicitPlansPass(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &Plan{APIVersion: APIVersion, Profile: name, Facts: map[string]string{}}
+		given := map[string]string{}
+		choices := []map[string]string{{}} // one fact each that is chosen otherwise
 		for _, f := range profile.Facts {
 			if f.Default == "" && len(f.Defaults) == 0 && !f.Optional {
-				p.Facts[f.Name] = f.Example
+				given[f.Name] = f.Example
+			}
+			for _, c := range f.Choices {
+				choices = append(choices, map[string]string{f.Name: c})
 			}
 		}
-		e := p.Explicit(profile)
-		if err := errors.Join(p.Check(profile), e.Check(profile)); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		// As they were written once, with each component of the profile.
-		for _, c := range profile.Components {
-			if _, there := e.Components[c.ID]; !there {
-				e.Components[c.ID] = Component{Mode: topology.Generate}
+		for _, chosen := range choices {
+			p := &Plan{APIVersion: APIVersion, Profile: name, Facts: maps.Clone(given)}
+			maps.Copy(p.Facts, chosen)
+			e := p.Explicit(profile)
+			if err := errors.Join(p.Check(profile), e.Check(profile)); err != nil {
+				t.Errorf("%s with %v: %v", name, chosen, err)
 			}
-		}
-		if err := e.Check(profile); err != nil {
-			t.Errorf("%s, with what the facts leave out: %v", name, err)
+			// As they were written once, with each component of the profile.
+			for _, c := range profile.Components {
+				if _, there := e.Components[c.ID]; !there {
+					e.Components[c.ID] = Component{Mode: topology.Generate}
+				}
+			}
+			if err := e.Check(profile); err != nil {
+				t.Errorf("%s with %v and what the facts leave out: %v", name, chosen, err)
+			}
 		}
 	}
 }
