@@ -187,8 +187,9 @@ func (c *checker) components() {
 	}
 }
 
-// absent judges the answers for a component that the cluster does not have. Where
-// the profile has it under other facts, that it is made is said of nothing.
+// absent judges the answers for a component that the cluster does not have. One
+// that the profile has under other facts may be said to be generated: nothing is,
+// and plans that were written beside sets say so.
 func (c *checker) absent(at string, id topology.ComponentID, comp Component) {
 	i := slices.IndexFunc(c.profile.Components, func(known topology.ComponentSpec) bool { return known.ID == id })
 	switch {
